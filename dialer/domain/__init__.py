@@ -1,0 +1,1 @@
+"""What the business talks about: plain dataclasses and functions, no library, no I/O."""

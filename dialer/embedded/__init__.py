@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis as child processes, for demos, tests and first steps."""

@@ -1,0 +1,191 @@
+"""Settings: `config/default.toml`, overridden by `DIALER_*` environment variables.
+
+Nested names join with two underscores: `DIALER_ARI__URL`, `DIALER_CALLS__RING_TIMEOUT_S`. Secrets are read only
+from the environment (or from a file named by `DIALER_SECRETS_DIR`), never from the TOML file, and never printed.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from dialer.errors import ConfigError
+
+
+def config_dir() -> Path:
+    """The folder that ops edit: `DIALER_CONFIG_DIR`, else `config/` of the source tree, else the wheel's copy."""
+    named = os.environ.get("DIALER_CONFIG_DIR")
+    if named:
+        return Path(named)
+    package = Path(__file__).resolve().parent
+    source_tree = package.parent / "config"
+    return source_tree if (source_tree / "default.toml").is_file() else package / "_config"
+
+
+class AriSettings(BaseModel):
+    """One Asterisk node's REST interface."""
+
+    url: str = "http://127.0.0.1:8088/ari"
+    username: str = "dialer"
+    password: SecretStr = SecretStr("")
+    #: Name of the Asterisk node that this worker is bound to; `default` uses the `calls` queue.
+    node: str = "default"
+    #: Dial string; `{number}` is a validated E.164 number without the plus sign.
+    endpoint: str = "PJSIP/{number}@trunk"
+    request_timeout_s: float = 5.0
+    reconnect_min_s: float = 0.2
+    reconnect_max_s: float = 10.0
+
+
+class CallSettings(BaseModel):
+    """One call's life. Lease and grace bound how long a dead worker's attempt stays in limbo."""
+
+    lease_s: float = 30.0
+    #: A published attempt that no worker has claimed after this long is published again.
+    publish_grace_s: float = 20.0
+    #: Extra life that Asterisk itself gives a channel over `max_call_s` before it cuts it.
+    cap_margin_s: float = 10.0
+    #: Country calling codes that may be dialed.
+    allowed_prefixes: list[str] = Field(default_factory=lambda: ["7"])
+    #: Live calls per worker process.
+    max_lines_per_worker: int = 120
+
+
+class OrdersApiSettings(BaseModel):
+    """The shop's orders API."""
+
+    url: str = ""
+    token: SecretStr = SecretStr("")
+    timeout_s: float = 10.0
+    retry_base_s: float = 2.0
+    retry_max_s: float = 900.0
+    #: After this many refused or failed tries a delivery becomes a dead letter.
+    max_tries: int = 40
+
+
+class OpenAISettings(BaseModel):
+    """Any OpenAI-compatible server."""
+
+    base_url: str | None = None
+    api_key: SecretStr = SecretStr("")
+    chat_model: str = "gpt-4o-mini"
+    transcribe_model: str = "gpt-4o-mini-transcribe"
+    speech_model: str = "gpt-4o-mini-tts"
+    speech_voice: str = "alloy"
+    chat_timeout_s: float = 2.0
+    transcribe_timeout_s: float = 3.0
+    speech_timeout_s: float = 4.0
+    retries: int = 1
+
+
+class SpeechSettings(BaseModel):
+    """Which providers hear and speak, and where rendered prompts are kept."""
+
+    recognizer: Literal["openai", "phrase_bank"] = "phrase_bank"
+    synthesizer: Literal["openai", "offline"] = "offline"
+    #: Folder of phrase-bank JSON (simulated customers only).
+    phrase_bank: Path | None = None
+    #: Disk budget for cached prompts.
+    cache_max_mb: int = 500
+
+
+class UnderstandingSettings(BaseModel):
+    """Rules first; the language model only for what rules leave open."""
+
+    llm: bool = False
+    #: Below this confidence the bot asks back before it confirms or cancels.
+    min_confidence: float = 0.7
+
+
+class RetentionSettings(BaseModel):
+    """How long personal data is kept."""
+
+    recordings_days: int = 30
+    transcripts_days: int = 90
+
+
+class ApiSettings(BaseModel):
+    """The API's bearer tokens, by scope; an empty token disables its scope."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    read_token: SecretStr = SecretStr("")
+    enqueue_token: SecretStr = SecretStr("")
+    control_token: SecretStr = SecretStr("")
+    max_body_mb: int = 32
+
+
+class Settings(BaseSettings):
+    """All settings. An empty `database_url` or `broker_url` means the embedded service under `home`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DIALER_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        secrets_dir=os.environ.get("DIALER_SECRETS_DIR"),
+    )
+
+    #: Folder of embedded services, prompt cache, recordings and transcripts.
+    home: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "dialer")
+    database_url: str = ""
+    broker_url: str = ""
+    log_level: str = "INFO"
+    log_json: bool = False
+    store_name: str = "Твой выбор"
+    #: Divides retry countdowns; above 1 only in demos and tests.
+    time_scale: float = Field(default=1.0, ge=1.0)
+    #: Seconds between dispatcher ticks.
+    tick_s: float = 1.0
+    record_calls: bool = True
+    #: Where "operator" calls are transferred; empty: the order is marked needs_operator.
+    operator_endpoint: str = ""
+    ari: AriSettings = AriSettings()
+    calls: CallSettings = CallSettings()
+    orders_api: OrdersApiSettings = OrdersApiSettings()
+    openai: OpenAISettings = OpenAISettings()
+    speech: SpeechSettings = SpeechSettings()
+    understanding: UnderstandingSettings = UnderstandingSettings()
+    retention: RetentionSettings = RetentionSettings()
+    api: ApiSettings = ApiSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, config_dir() / "default.toml")
+        return init_settings, env_settings, file_secret_settings, toml
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read all sources; `overrides` win.
+
+    Raises ConfigError naming the key and the reason.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}" for item in error.errors()
+        )
+        raise ConfigError(f"settings are wrong: {problems}") from error
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return load_settings()

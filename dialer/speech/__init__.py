@@ -1,0 +1,1 @@
+"""Hearing and speaking: ports, the OpenAI adapter, the offline adapter, and the prompt cache."""

@@ -1,0 +1,1 @@
+"""Calls through Asterisk: ARI, the media WebSocket, and the life of one line."""

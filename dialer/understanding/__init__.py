@@ -1,0 +1,1 @@
+"""From words to actions: rules first, then the language model."""

@@ -1,0 +1,1 @@
+"""Celery entry points: each parses ids and calls one use case."""

@@ -1,0 +1,1 @@
+"""The Celery application, the beat schedule and the loop host."""
