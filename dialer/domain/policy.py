@@ -65,7 +65,14 @@ class GiveUp:
     """The order is finished: the customer cannot be reached."""
 
 
-NextStep = Decided | CallAgain | GiveUp
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The order is finished without a call: the shop settled it meanwhile, or it must not be called."""
+
+    reason: str
+
+
+NextStep = Decided | CallAgain | GiveUp | Skip
 
 
 def next_step(
