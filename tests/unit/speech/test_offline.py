@@ -1,0 +1,76 @@
+"""The offline voice: real espeak-ng, in process."""
+
+import asyncio
+import builtins
+
+import numpy as np
+import pytest
+
+from dialer.errors import ConfigError
+from dialer.speech import offline, pcm
+from dialer.speech.offline import OfflineSynthesizer
+from dialer.speech.ports import collect, duration_s
+
+GREETING = "Здравствуйте! Это интернет-магазин «Твой выбор». Хотите подтвердить доставку?"
+
+
+async def test_a_greeting_is_spoken_at_telephone_level_without_clipping() -> None:
+    sound = await collect(OfflineSynthesizer("ru+f3").speak(GREETING))
+
+    samples = pcm.to_floats(sound)
+    assert 3.0 < duration_s(sound) < 9.0
+    assert pcm.speech_level_db(samples) == pytest.approx(offline.LEVEL_DBFS, abs=1.5)
+    assert float(np.abs(samples).max()) <= 0.9
+
+
+async def test_nothing_lies_above_the_telephone_band() -> None:
+    samples = pcm.to_floats(await collect(OfflineSynthesizer().speak(GREETING)))
+
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    frequencies = np.fft.rfftfreq(len(samples), 1 / 8000)
+
+    assert power[frequencies > 3900].sum() < 0.02 * power.sum()
+
+
+async def test_two_voices_at_once_do_not_mix() -> None:
+    woman, man = OfflineSynthesizer("ru+f3"), OfflineSynthesizer("ru+m3", pitch=20)
+    alone = [woman.render("да, подтверждаю"), man.render("нет, отмените заказ")]
+
+    together = await asyncio.gather(
+        *(collect(voice.speak(text)) for _ in range(8) for voice, text in _pairs(woman, man)),
+    )
+
+    assert all(_alike(sound, alone[index % 2]) for index, sound in enumerate(together))
+
+
+def _pairs(woman: OfflineSynthesizer, man: OfflineSynthesizer) -> list[tuple[OfflineSynthesizer, str]]:
+    return [(woman, "да, подтверждаю"), (man, "нет, отмените заказ")]
+
+
+def _alike(one: bytes, other: bytes) -> bool:
+    """espeak's aspiration noise differs from run to run, its length and envelope do not."""
+    return abs(len(one) - len(other)) < 1600
+
+
+async def test_blank_text_makes_no_sound() -> None:
+    assert await collect(OfflineSynthesizer().speak("  ")) == b""
+
+
+async def test_an_unknown_voice_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError, match="no voice"):
+        await collect(OfflineSynthesizer("xx-nobody").speak("да"))
+
+
+def test_a_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    real_import = builtins.__import__
+
+    def without_espeak(name: str, *rest: object, **named: object) -> object:
+        if name == "espeakng_loader":
+            raise ImportError(name)
+        return real_import(name, *rest, **named)  # type: ignore[arg-type]
+
+    offline._load.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(builtins, "__import__", without_espeak)
+        with pytest.raises(ConfigError, match=r"order-dialer\[embedded\]"):
+            offline.engine()
