@@ -40,6 +40,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from dialer.domain.campaign import CampaignState
 from dialer.domain.order import LIVE_STATES, OrderState
 
+#: E.164 with the plus sign: nothing else is ever dialed.
+_E164 = r"phone ~ '^\+[1-9][0-9]{6,14}$'"
+
 
 def _one_of(values: list[str]) -> str:
     return "(" + ", ".join(f"'{value}'" for value in values) + ")"
@@ -125,6 +128,7 @@ orders = Table(
     _moment("ended_at"),
     UniqueConstraint("campaign_id", "order_id"),
     CheckConstraint(f"state IN {_one_of(list(OrderState))}", name="state"),
+    CheckConstraint(_E164, name="phone"),
     CheckConstraint("(state = 'decided') = (decision IS NOT NULL)", name="decision"),
     CheckConstraint("(state = 'skipped') = (skip_reason IS NOT NULL)", name="skip_reason"),
 )
@@ -150,6 +154,8 @@ attempts = Table(
     Column("node", Text, nullable=False),
     #: False once it has ended in a way that does not use up one of the order's attempts.
     Column("counted", Boolean, nullable=False, server_default=text("true")),
+    #: The recipient's own date at release: which day's cap the dial counts against.
+    Column("day", Date, nullable=False),
     Column("worker", Text),
     _moment("published_at", required=True),
     _moment("claimed_at"),
@@ -224,6 +230,7 @@ do_not_call = Table(
     Column("phone", Text, primary_key=True),
     Column("reason", Text, nullable=False),
     _moment("added_at", required=True),
+    CheckConstraint(_E164, name="phone"),
 )
 
 #: How often a number was dialed on one of its own days: the daily cap.

@@ -52,8 +52,9 @@ _STATEMENTS = (
         ended_at TIMESTAMP WITH TIME ZONE,
         CONSTRAINT pk_orders PRIMARY KEY (id),
         CONSTRAINT uq_orders_campaign_id_order_id UNIQUE (campaign_id, order_id),
-        CONSTRAINT ck_orders_state CHECK (state IN ('new', 'queued', 'dialing', 'talking', 
+        CONSTRAINT ck_orders_state CHECK (state IN ('new', 'queued', 'dialing', 'talking',
             'waiting', 'decided', 'unreachable', 'skipped')),
+        CONSTRAINT ck_orders_phone CHECK (phone ~ '^\\+[1-9][0-9]{6,14}$'),
         CONSTRAINT ck_orders_decision CHECK ((state = 'decided') = (decision IS NOT NULL)),
         CONSTRAINT ck_orders_skip_reason CHECK ((state = 'skipped') = (skip_reason IS NOT NULL))
     )
@@ -72,7 +73,8 @@ _STATEMENTS = (
         phone TEXT NOT NULL,
         reason TEXT NOT NULL,
         added_at TIMESTAMP WITH TIME ZONE NOT NULL,
-        CONSTRAINT pk_do_not_call PRIMARY KEY (phone)
+        CONSTRAINT pk_do_not_call PRIMARY KEY (phone),
+        CONSTRAINT ck_do_not_call_phone CHECK (phone ~ '^\\+[1-9][0-9]{6,14}$')
     )
     """,
     """
@@ -111,6 +113,7 @@ _STATEMENTS = (
         number SMALLINT NOT NULL,
         node TEXT NOT NULL,
         counted BOOLEAN DEFAULT true NOT NULL,
+        day DATE NOT NULL,
         worker TEXT,
         published_at TIMESTAMP WITH TIME ZONE NOT NULL,
         claimed_at TIMESTAMP WITH TIME ZONE,

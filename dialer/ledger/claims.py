@@ -1,0 +1,207 @@
+"""A worker's hold on an attempt: claim it, vouch for it, and find those that nobody vouches for any more.
+
+A claim is one conditional UPDATE; whoever loses the race gets None and stops quietly. Everything that must hold at
+dial time is checked in it again: minutes may have passed since the release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dialer.domain.campaign import CampaignPlan, CampaignState
+from dialer.domain.order import Order
+from dialer.domain.outcome import Disposition, Outcome
+from dialer.domain.policy import CallAgain, NextStep, Skip
+from dialer.ledger.campaigns import plan_from_json
+from dialer.ledger.orders import order_from_row
+from dialer.ledger.release import DAILY_CAP, Released, next_day, release_due
+from dialer.ledger.settlement import settle_attempt
+
+__all__ = [
+    "DAILY_CAP",
+    "AttemptJob",
+    "CampaignJob",
+    "ExpiredAttempt",
+    "Released",
+    "claim_attempt",
+    "expired_attempts",
+    "mark_talking",
+    "release_due",
+    "renew_leases",
+    "republish_stale",
+    "settle_attempt",
+]
+
+_CLAIM = text(
+    """
+    WITH mine AS (
+        UPDATE attempts SET worker = :worker, claimed_at = :now, lease_until = :until
+        WHERE id = :id AND claimed_at IS NULL AND ended_at IS NULL
+        RETURNING order_pk, campaign_id, number, node, day
+    ), dialing AS (
+        UPDATE orders o SET state = 'dialing' FROM mine WHERE o.id = mine.order_pk AND o.state = 'queued' RETURNING o.*
+    )
+    SELECT dialing.*, mine.order_pk, mine.number, mine.node, mine.day, c.name, c.plan, c.state AS campaign_state,
+        EXISTS (SELECT 1 FROM do_not_call d WHERE d.phone = dialing.phone) AS forbidden,
+        coalesce((SELECT p.dials FROM phone_days p WHERE p.phone = dialing.phone AND p.day = mine.day), 0) AS dials,
+        (SELECT t.paused_until FROM trunks t WHERE t.name = mine.node AND t.paused_until > :now) AS paused_until
+    FROM mine JOIN dialing ON dialing.id = mine.order_pk JOIN campaigns c ON c.id = mine.campaign_id
+    """
+)
+_TALK = text(
+    """
+    WITH mine AS (
+        UPDATE attempts SET answered_at = :now
+        WHERE id = :id AND worker = :worker AND ended_at IS NULL AND answered_at IS NULL
+        RETURNING order_pk
+    )
+    UPDATE orders o SET state = 'talking' FROM mine WHERE o.id = mine.order_pk AND o.state = 'dialing' RETURNING o.id
+    """
+)
+_RENEW = text(
+    "UPDATE attempts SET lease_until = :until "
+    "WHERE id = ANY(:ids) AND worker = :worker AND ended_at IS NULL RETURNING id"
+)
+_EXPIRED = text(
+    """
+    SELECT a.id, a.node, a.number, a.worker, a.lease_until, a.order_pk, o.timezone, c.name, c.plan
+    FROM attempts a JOIN orders o ON o.id = a.order_pk JOIN campaigns c ON c.id = a.campaign_id
+    WHERE a.ended_at IS NULL AND a.claimed_at IS NOT NULL AND a.lease_until < :now
+    ORDER BY a.lease_until LIMIT :limit
+    """
+)
+_REPUBLISH = text(
+    """
+    UPDATE attempts SET published_at = :now WHERE id IN (
+        SELECT id FROM attempts WHERE ended_at IS NULL AND claimed_at IS NULL AND published_at < :before
+        ORDER BY published_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING id, node
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignJob:
+    """What a call needs of its campaign."""
+
+    id: int
+    name: str
+    plan: CampaignPlan
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptJob:
+    """A claimed attempt: all that a worker needs for the call. `number` counts from 1 and includes this attempt."""
+
+    attempt_id: str
+    order_pk: int
+    order: Order
+    campaign: CampaignJob
+    number: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredAttempt:
+    """An attempt whose worker has not renewed its lease; `timezone` is the recipient's, if it has its own."""
+
+    attempt_id: str
+    order_pk: int
+    campaign: str
+    plan: CampaignPlan
+    number: int
+    node: str
+    worker: str
+    lease_until: datetime
+    timezone: str | None
+
+
+async def claim_attempt(
+    tx: AsyncConnection, attempt_id: str, worker: str, now: datetime, lease_s: float, *, daily_cap: int = DAILY_CAP
+) -> AttemptJob | None:
+    """Take a published attempt for dialing; None if another worker has it, it has ended, or it may not be dialed now.
+
+    In the last case (campaign not running, window closed, number on the do-not-call list or at its daily cap, trunk
+    paused) the attempt ends as not_dialed in this transaction and its order waits or is skipped.
+    """
+    until = now + timedelta(seconds=lease_s)
+    claim = {"id": attempt_id, "worker": worker, "now": now, "until": until}
+    row = (await tx.execute(_CLAIM, claim)).mappings().first()
+    if row is None:
+        return None
+    plan = plan_from_json(row["name"], row["plan"])
+    instead = _what_forbids(row, plan, now, daily_cap)
+    if instead is not None:
+        outcome = Outcome(Disposition.NOT_DIALED)
+        await settle_attempt(tx, attempt_id=attempt_id, worker=worker, outcome=outcome, step=instead, now=now)
+        return None
+    return AttemptJob(
+        attempt_id=attempt_id,
+        order_pk=row["order_pk"],
+        order=order_from_row(row),
+        campaign=CampaignJob(row["campaign_id"], row["name"], plan),
+        number=row["number"],
+        node=row["node"],
+    )
+
+
+def _what_forbids(row: RowMapping, plan: CampaignPlan, now: datetime, daily_cap: int) -> NextStep | None:
+    """What is to become of the order instead of a dial; None if it may be dialed."""
+    timezone = row["timezone"] or None
+    state = CampaignState(row["campaign_state"])
+    if state is CampaignState.STOPPED:
+        return Skip("stopped")
+    if row["forbidden"]:
+        return Skip("do_not_call")
+    if row["dials"] >= daily_cap:
+        return CallAgain(next_day(row["day"], plan.window, timezone))
+    if row["paused_until"] is not None:
+        return CallAgain(plan.window.next_open(row["paused_until"], timezone))
+    if state is not CampaignState.RUNNING or not plan.window.is_open(now, timezone):
+        return CallAgain(plan.window.next_open(now, timezone))
+    return None
+
+
+async def mark_talking(tx: AsyncConnection, attempt_id: str, worker: str, now: datetime) -> bool:
+    """The customer answered; False if the attempt is not this worker's (any more) and the call must be dropped."""
+    result = await tx.execute(_TALK, {"id": attempt_id, "worker": worker, "now": now})
+    return result.first() is not None
+
+
+async def renew_leases(
+    tx: AsyncConnection, worker: str, attempt_ids: Collection[str], lease_until: datetime
+) -> set[str]:
+    """Vouch for attempts until `lease_until`; returns those still this worker's: the calls of the others must go."""
+    result = await tx.execute(_RENEW, {"worker": worker, "ids": list(attempt_ids), "until": lease_until})
+    return set(result.scalars())
+
+
+async def expired_attempts(tx: AsyncConnection, now: datetime, limit: int = 200) -> list[ExpiredAttempt]:
+    """Attempts that nobody vouches for any more, longest overdue first."""
+    rows = (await tx.execute(_EXPIRED, {"now": now, "limit": limit})).mappings()
+    return [
+        ExpiredAttempt(
+            attempt_id=row["id"],
+            order_pk=row["order_pk"],
+            campaign=row["name"],
+            plan=plan_from_json(row["name"], row["plan"]),
+            number=row["number"],
+            node=row["node"],
+            worker=row["worker"],
+            lease_until=row["lease_until"],
+            timezone=row["timezone"] or None,
+        )
+        for row in rows
+    ]
+
+
+async def republish_stale(tx: AsyncConnection, now: datetime, grace_s: float, limit: int = 1000) -> Sequence[Released]:
+    """Attempts that were published `grace_s` ago and that nobody has claimed: to be published again after commit."""
+    before = now - timedelta(seconds=grace_s)
+    rows = await tx.execute(_REPUBLISH, {"now": now, "before": before, "limit": limit})
+    return [Released(row.id, row.node) for row in rows]
