@@ -108,7 +108,9 @@ class ProviderBusyError(ProviderError):
 
 
 class OrdersApiError(DialerError):
-    """The shop's orders API refused or failed."""
+    """The shop's orders API refused or failed. `retry_after_s`: how long it asked us to wait (Retry-After)."""
+
+    retry_after_s: float | None = None
 
     def __init__(self, message: str, *, status: int | None = None, permanent: bool = False) -> None:
         super().__init__(message)
