@@ -1,0 +1,159 @@
+"""The only place that joins real adapters together. Nothing connects at import."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import structlog
+
+from dialer import calls, campaigns, delivery
+from dialer.conversation.hearing_models import preload
+from dialer.conversation.script import Script, load_script
+from dialer.conversation.session import SessionPorts
+from dialer.errors import ConfigError
+from dialer.ledger.claims import Released
+from dialer.ledger.store import Ledger
+from dialer.orders_api import OrdersApi
+from dialer.settings import Settings, config_dir
+from dialer.speech.offline import OfflineSynthesizer
+from dialer.speech.phrase_bank import PhraseBankRecognizer
+from dialer.speech.ports import Recognizer, Synthesizer
+from dialer.speech.voice import Voice
+from dialer.telephony.ari import AriClient
+from dialer.telephony.line import AriSwitch
+from dialer.understanding.service import RulesThenModel
+
+log = structlog.get_logger(__name__)
+
+
+def make_recognizer(settings: Settings) -> Recognizer:
+    """The configured recogniser."""
+    if settings.speech.recognizer == "openai":
+        from dialer.speech.openai import OpenAIRecognizer
+
+        return OpenAIRecognizer(settings.openai)
+    if settings.speech.phrase_bank is None:
+        raise ConfigError("speech.phrase_bank: the phrase_bank recogniser needs a file (it hears simulated customers)")
+    return PhraseBankRecognizer.from_file(settings.speech.phrase_bank)
+
+
+def make_voice(settings: Settings) -> Voice:
+    """The configured voice with its cache; the offline voice is the fallback of the online one."""
+    primary: Synthesizer = OfflineSynthesizer()
+    fallback: Synthesizer | None = None
+    if settings.speech.synthesizer == "openai":
+        from dialer.speech.openai import OpenAISynthesizer
+
+        primary, fallback = OpenAISynthesizer(settings.openai), primary
+    return Voice(primary, settings.home / "prompts", settings.speech.cache_max_mb, fallback)
+
+
+def make_ledger(settings: Settings) -> Ledger:
+    """The ledger; raises ConfigError without a database URL (the command line starts an embedded one)."""
+    if not settings.database_url:
+        raise ConfigError("database_url: set DIALER_DATABASE_URL to your PostgreSQL server")
+    return Ledger(settings.database_url)
+
+
+def make_orders_api(settings: Settings) -> OrdersApi | None:
+    """The shop's orders API, or None when no URL is set."""
+    return OrdersApi(settings.orders_api) if settings.orders_api.url else None
+
+
+def worker_name() -> str:
+    """This process, among all workers."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+class Runtime:
+    """What a worker process holds: one ledger, one orders API and, for call workers, one switch and one voice."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ledger = make_ledger(settings)
+        self._orders = make_orders_api(settings)
+        self._ari = AriClient(settings.ari, app=f"dialer-{worker_name()}")
+        self._switch = AriSwitch(self._ari, settings)
+        self._calls: calls.CallPorts | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start_calls(self) -> None:
+        """Connect to Asterisk and load models, so that no call waits for them."""
+        settings = self._settings
+
+        @cache
+        def script(name: str) -> Script:
+            return load_script(config_dir() / "scripts", name)
+
+        preload()
+        session = SessionPorts(
+            voice=make_voice(settings),
+            recognizer=make_recognizer(settings),
+            understanding=RulesThenModel.from_settings(settings),
+            min_confidence=settings.understanding.min_confidence,
+            operator_endpoint=settings.operator_endpoint,
+        )
+        await self._ari.start()
+        self._calls = calls.CallPorts(
+            ledger=self._ledger,
+            switch=self._switch,
+            session=session,
+            script=script,
+            orders=self._orders,
+            settings=settings,
+            worker=worker_name(),
+        )
+        self._keeper = asyncio.create_task(calls.keep_leases(self._calls))
+
+    async def run_attempt(self, attempt_id: str) -> None:
+        """Place one call."""
+        if self._calls is None:
+            raise ConfigError("this worker does not consume a calls queue")
+        await calls.run_attempt(self._calls, attempt_id)
+
+    async def release_batch(self, publish: Callable[[Sequence[Released]], None]) -> int:
+        """Release due orders."""
+        return await campaigns.release_batch(
+            self._ledger, now=now(), node=self._settings.ari.node, publish=publish
+        )
+
+    async def open_campaigns(self) -> None:
+        """Open campaigns by cron and finish those that are done."""
+        await campaigns.open_due(self._ledger, now=now())
+        await campaigns.finish_done(self._ledger, now=now())
+
+    async def upkeep(self, publish: Callable[[Sequence[Released]], None]) -> None:
+        """Resolve lost attempts and publish stale ones again."""
+        await campaigns.upkeep(
+            self._ledger,
+            now=now(),
+            hangup=self._switch.hangup_attempt,
+            publish=publish,
+            grace_s=self._settings.calls.publish_grace_s,
+            time_scale=self._settings.time_scale,
+        )
+
+    async def deliver_outcomes(self) -> None:
+        """Tell the shop what is due."""
+        if self._orders is not None:
+            await delivery.deliver_due(self._ledger, self._orders, now=now(), settings=self._settings.orders_api)
+
+    async def close(self) -> None:
+        """Disconnect from everything."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        closing: list[Any] = [self._ari.close(), self._ledger.close()]
+        if self._orders is not None:
+            closing.append(self._orders.close())
+        await asyncio.gather(*closing)

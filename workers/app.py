@@ -1,0 +1,70 @@
+"""The Celery application. The broker carries hints only: ids in JSON, early acknowledgement, no results.
+
+The settings follow what was measured of Celery over Redis (docs/decisions.md): nothing is prefetched or held
+unacknowledged, so a broker that dies takes no worker with it, and recovery is the ledger's lease, not redelivery.
+"""
+
+from __future__ import annotations
+
+from celery import Celery
+from celery.signals import setup_logging
+from kombu import Queue
+
+from dialer.settings import Settings, settings
+from dialer.telemetry import configure_logging
+from workers.loop_host import LoopHost
+from workers.schedule import beat_schedule
+
+CALLS_QUEUE = "calls"
+BATCH_QUEUE = "batch"
+
+#: Redis transport options; times in seconds.
+REDIS_OPTIONS = {
+    "visibility_timeout": 3600,
+    "health_check_interval": 25,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+}
+
+
+def calls_queue(node: str) -> str:
+    """The queue of one Asterisk node's call workers."""
+    return CALLS_QUEUE if node == "default" else f"{CALLS_QUEUE}.{node}"
+
+
+def make_app(config: Settings) -> Celery:
+    """The application for these settings; connects to nothing."""
+    broker_url = config.broker_url or "memory://"
+    celery = Celery("dialer", broker=broker_url, include=["tasks.calls", "tasks.campaigns", "tasks.delivery"])
+    celery.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=REDIS_OPTIONS if broker_url.startswith("redis") else {},
+        task_queues=[Queue(BATCH_QUEUE), Queue(calls_queue(config.ari.node))],
+        task_default_queue=BATCH_QUEUE,
+        task_create_missing_queues=True,
+        beat_schedule=beat_schedule(config.tick_s),
+        beat_max_loop_interval=max(config.tick_s, 0.1),
+        timezone="UTC",
+    )
+    celery.steps["worker"].add(LoopHost)
+    return celery
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _use_our_logging(**_kwargs: object) -> None:
+    configure_logging(settings())
+
+
+app = make_app(settings())

@@ -1,0 +1,23 @@
+"""What beat ticks. Every tick is idempotent in the ledger, so two beats at once are harmless."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Seconds between the slower ticks.
+OPEN_EVERY_S = 10.0
+UPKEEP_EVERY_S = 5.0
+
+
+def beat_schedule(tick_s: float) -> dict[str, dict[str, Any]]:
+    """Beat's schedule. A tick that waited longer than a few periods is dropped: the next one does its work."""
+
+    def entry(task: str, every_s: float) -> dict[str, Any]:
+        return {"task": task, "schedule": every_s, "options": {"expires": max(every_s * 3, 3.0), "queue": "batch"}}
+
+    return {
+        "release_batch": entry("tasks.campaigns.release_batch", tick_s),
+        "open_campaigns": entry("tasks.campaigns.open_campaigns", min(OPEN_EVERY_S, tick_s * 10)),
+        "upkeep": entry("tasks.campaigns.upkeep", min(UPKEEP_EVERY_S, tick_s * 5)),
+        "deliver_outcomes": entry("tasks.delivery.deliver_outcomes", tick_s),
+    }
