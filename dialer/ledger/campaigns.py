@@ -97,8 +97,8 @@ async def get_campaign(tx: AsyncConnection, name: str) -> CampaignRow | None:
 
 
 async def lock_campaign(tx: AsyncConnection, name: str) -> CampaignRow | None:
-    """The campaign of that name; its state cannot change before the transaction ends (others may read and lock too)."""
-    statement = select(campaigns).where(campaigns.c.name == name).with_for_update(read=True)
+    """The campaign of that name; nobody else changes it before the transaction ends."""
+    statement = select(campaigns).where(campaigns.c.name == name).with_for_update(key_share=True)
     row = (await tx.execute(statement)).mappings().first()
     return _row(row) if row else None
 

@@ -129,6 +129,12 @@ async def database_now(tx: AsyncConnection) -> datetime:
     return moment.astimezone(UTC)
 
 
+async def database_uptime_s(tx: AsyncConnection) -> float:
+    """Seconds since PostgreSQL was started."""
+    age = text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())")
+    return float((await tx.execute(age)).scalar_one())
+
+
 def migrate(database_url: str) -> None:
     """Bring the database to this version's tables. Several processes may call it at once; one works, others wait.
 

@@ -190,6 +190,7 @@ Index(
     attempts.c.published_at,
     postgresql_where=text("ended_at IS NULL AND claimed_at IS NULL"),
 )
+Index("ix_attempts_order", attempts.c.order_pk)
 Index("ix_attempts_ended", attempts.c.campaign_id, attempts.c.ended_at)
 
 outbox = Table(

@@ -141,6 +141,9 @@ _STATEMENTS = (
     CREATE UNIQUE INDEX uq_attempts_order_number ON attempts (order_pk, number) WHERE counted
     """,
     """
+    CREATE INDEX ix_attempts_order ON attempts (order_pk)
+    """,
+    """
     CREATE INDEX ix_attempts_ended ON attempts (campaign_id, ended_at)
     """,
     """

@@ -1,0 +1,44 @@
+"""What ops and beat do with campaigns: create, fill, start, pause, stop, release due orders, clean up after crashes.
+
+Each use case is one transaction; long ones are one per step, and every step is harmless to repeat. `now` is for
+tests: without it PostgreSQL's clock is asked, so that machines whose clocks differ agree.
+"""
+
+from dialer.campaigns.arrivals import ImportCounts, import_orders
+from dialer.campaigns.dispatch import Publish, release_batch
+from dialer.campaigns.lifecycle import (
+    change_plan,
+    create_campaign,
+    find_campaign,
+    finish_done,
+    open_due,
+    pause,
+    resume,
+    skip_remaining,
+    start,
+    stop,
+)
+from dialer.campaigns.plans import check_plan, last_opening
+from dialer.campaigns.upkeep import HangUp, UpkeepCounts, upkeep
+
+__all__ = [
+    "HangUp",
+    "ImportCounts",
+    "Publish",
+    "UpkeepCounts",
+    "change_plan",
+    "check_plan",
+    "create_campaign",
+    "find_campaign",
+    "finish_done",
+    "import_orders",
+    "last_opening",
+    "open_due",
+    "pause",
+    "release_batch",
+    "resume",
+    "skip_remaining",
+    "start",
+    "stop",
+    "upkeep",
+]

@@ -1,0 +1,95 @@
+"""Orders come in: from a CSV file or by API, in batches of a few thousand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dialer.campaigns.plans import check_plan
+from dialer.domain.campaign import CampaignPlan, CampaignState
+from dialer.domain.order import Order
+from dialer.errors import ConflictError, NotFoundError
+from dialer.ledger import campaigns as rows
+from dialer.ledger import orders
+from dialer.ledger.campaigns import CampaignRow
+from dialer.ledger.orders import InsertedOrders
+from dialer.ledger.store import Ledger, database_now
+
+Batches = Iterable[Sequence[Order]] | AsyncIterable[Sequence[Order]]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What became of an import."""
+
+    accepted: int
+    duplicates: int
+
+
+async def import_orders(
+    ledger: Ledger,
+    campaign_name: str,
+    batches: Batches,
+    *,
+    source: str = "api",
+    now: datetime | None = None,
+    create_if_missing: CampaignPlan | None = None,
+    on_batch: Callable[[InsertedOrders], None] | None = None,
+) -> ImportCounts:
+    """Put orders into a campaign, one transaction per batch; orders that it has already are left as they are.
+
+    An interrupted import is simply repeated. A finished campaign opens again: at its next cron time if it has one,
+    else at once. `on_batch` is told of each batch once it is committed. Raises NotFoundError (and creates nothing)
+    for an unknown campaign without `create_if_missing`, ConflictError for a stopped campaign, InputError.
+    """
+    batch_id = await _open(ledger, campaign_name, source, now, create_if_missing)
+    accepted = duplicates = 0
+    async for batch in _each(batches):
+        async with ledger.begin() as tx:
+            moment = now or await database_now(tx)
+            campaign = await _open_campaign(tx, campaign_name)
+            done = await orders.insert_orders(tx, campaign.id, batch_id, batch, moment)
+            if done.accepted and campaign.state is CampaignState.FINISHED:
+                again = CampaignState.DRAFT if campaign.plan.cron else CampaignState.RUNNING
+                await rows.set_state(tx, campaign.id, again, only_from=[CampaignState.FINISHED], now=moment)
+        accepted += done.accepted
+        duplicates += len(done.duplicates)
+        if on_batch is not None:
+            on_batch(done)
+    return ImportCounts(accepted, duplicates)
+
+
+async def _open(
+    ledger: Ledger, name: str, source: str, now: datetime | None, create_if_missing: CampaignPlan | None
+) -> int:
+    """A new batch in the campaign, which is created if need be."""
+    if create_if_missing is not None:
+        check_plan(create_if_missing)
+    async with ledger.begin() as tx:
+        moment = now or await database_now(tx)
+        if create_if_missing is not None and await rows.get_campaign(tx, name) is None:
+            await rows.create_campaign(tx, create_if_missing, moment)
+        campaign = await _open_campaign(tx, name)
+        return await orders.open_batch(tx, campaign.id, source, moment)
+
+
+async def _open_campaign(tx: AsyncConnection, name: str) -> CampaignRow:
+    """The campaign, whose state holds until the transaction ends: it cannot finish under the batch."""
+    campaign = await rows.lock_campaign(tx, name)
+    if campaign is None:
+        raise NotFoundError(f"no campaign is named {name!r}")
+    if campaign.state is CampaignState.STOPPED:
+        raise ConflictError(f"campaign {name!r} is stopped: it takes no more orders")
+    return campaign
+
+
+async def _each(batches: Batches) -> AsyncIterator[Sequence[Order]]:
+    if isinstance(batches, AsyncIterable):
+        async for batch in batches:
+            yield batch
+    else:
+        for batch in batches:
+            yield batch
