@@ -10,7 +10,7 @@ Bodies and tokens are never logged and never part of an error's message.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -44,10 +44,10 @@ class OrdersApi:
         self._session: aiohttp.ClientSession | None = None
 
     async def update_order(
-        self, order_id: str, status: str, confirmation_data: dict[str, Any], idempotency_key: str
+        self, order_id: str, status: str, confirmation_data: Mapping[str, Any], idempotency_key: str
     ) -> None:
         """Returns once the shop has acknowledged (2xx). Raises OrdersApiError."""
-        body = {"status": status, "confirmation_data": confirmation_data}
+        body = {"status": status, "confirmation_data": dict(confirmation_data)}
         headers = {"Idempotency-Key": idempotency_key}
         async with self._request("PATCH", order_id, json=body, headers=headers) as response:
             _raise_for_status(response)
