@@ -1,0 +1,123 @@
+"""The whole product on one machine: PostgreSQL, Redis, simulated shop and PBX (or a real Asterisk), workers, beat."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from dialer.demo.processes import Processes
+from dialer.embedded.postgres import EmbeddedPostgres
+from dialer.embedded.redis import EmbeddedRedis
+from dialer.ledger.store import migrate
+from dialer.simulator.world import World
+
+log = structlog.get_logger(__name__)
+
+_CELERY = ["-m", "celery", "-A", "workers.app"]
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """What to start. `lines` is the number of simultaneous calls over all call workers."""
+
+    folder: Path
+    lines: int
+    time_scale: float = 1.0
+    tick_s: float = 0.5
+    call_workers: int = 1
+    store_name: str = "Твой выбор"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stack:
+    """Starts everything in order and ends everything on `close`."""
+
+    def __init__(self, plan: StackPlan, world: World) -> None:
+        self.plan = plan
+        self.folder = plan.folder.absolute()
+        self.services = self.folder / "services"
+        self.services.mkdir(parents=True, exist_ok=True)
+        self._world = world
+        self.postgres = EmbeddedPostgres(self.services / "postgres", fast=True)
+        self.redis = EmbeddedRedis(self.services / "redis")
+        self.processes = Processes(self.services, {})
+        self.shop_log = self.folder / "shop.jsonl"
+        self.call_records = self.folder / "pbx-calls.csv"
+
+    def start_services(self) -> None:
+        """PostgreSQL (migrated), Redis, the shop and the PBX."""
+        self.postgres.start()
+        self.redis.start()
+        migrate(self.postgres.url)
+        world_file = self.services / "world.json"
+        self._world.save(world_file)
+        bank_file = self.services / "phrase-bank.json"
+        self._world.save_phrase_bank(bank_file)
+        token = secrets.token_urlsafe(16)
+        self.processes.env |= {
+            "DIALER_HOME": str(self.folder),
+            "DIALER_DATABASE_URL": self.postgres.url,
+            "DIALER_BROKER_URL": self.redis.url,
+            "DIALER_STORE_NAME": self.plan.store_name,
+            "DIALER_TIME_SCALE": str(self.plan.time_scale),
+            "DIALER_TICK_S": str(self.plan.tick_s),
+            "DIALER_SPEECH__PHRASE_BANK": str(bank_file),
+            "DIALER_ORDERS_API__TOKEN": token,
+            "SHOP_TOKEN": token,
+            **self.plan.settings,
+        }
+        self._start_shop()
+        self._start_pbx(world_file)
+
+    def _start_shop(self) -> None:
+        shop = self.processes.start_ready(
+            "shop", ["-m", "dialer.simulator.shop", "--port", "0", "--log", str(self.shop_log)]
+        )
+        self.processes.env["DIALER_ORDERS_API__URL"] = f"http://127.0.0.1:{shop['port']}"
+
+    def _start_pbx(self, world_file: Path) -> None:
+        pbx = self.processes.start_ready(
+            "pbx",
+            [
+                *("-m", "dialer.simulator.pbx", "--world", str(world_file), "--port", "0"),
+                *("--records", str(self.call_records)),
+            ],
+        )
+        self.processes.env |= {
+            "DIALER_ARI__URL": pbx["ari_url"],
+            "DIALER_ARI__USERNAME": pbx["username"],
+            "DIALER_ARI__PASSWORD": pbx["password"],
+        }
+
+    def start_workers(self) -> None:
+        """One batch worker, the call workers and beat; returns when every worker takes tasks."""
+        names = ["batch", *(f"calls{number}" for number in range(1, self.plan.call_workers + 1))]
+        for name in names:
+            self.start_worker(name)
+        for name in names:
+            self.processes.wait_for_line(name, "ready.")
+        self.start_beat("beat")
+
+    def start_worker(self, name: str) -> None:
+        """A worker by its name: "batch", or "callsN"."""
+        threads = 8 if name == "batch" else -(-self.plan.lines // self.plan.call_workers) + 2
+        queue = "batch" if name == "batch" else "calls"
+        self.processes.start(
+            name,
+            [*_CELERY, "worker", "-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@dialer", "-l", "INFO"],
+            stop_timeout_s=60.0,
+        )
+
+    def start_beat(self, name: str) -> None:
+        """A beat scheduler."""
+        self.processes.start(name, [*_CELERY, "beat", "-s", str(self.services / f"{name}-schedule"), "-l", "INFO"])
+
+    def close(self) -> None:
+        """End everything, workers first."""
+        self.processes.close()
+        self.redis.stop()
+        self.postgres.stop()
