@@ -15,15 +15,19 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.errors import OrdersApiError
 from dialer.ledger import outbox
 from dialer.ledger.outbox import Delivery
 from dialer.ledger.store import Ledger, database_now
+from dialer.settings import OrdersApiSettings
 
 _log = structlog.get_logger()
 
 SENT_AT_ONCE = 16
+#: A sender that vanishes holds its messages this much longer than its slowest sending could take.
+_LEASE_MARGIN_S = 30.0
 _End = Literal["delivered", "postponed", "buried"]
 
 
@@ -41,21 +45,10 @@ class OrdersApi(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryPolicy:
-    """How often and how long to try. `jitter` gives 0..1."""
-
-    retry_base_s: float = 2.0
-    retry_max_s: float = 900.0
-    max_tries: int = 40
-    #: A sender that vanishes holds its messages for this long; must exceed the API's time-out.
-    lease_s: float = outbox.SENDING_LEASE_S
-    jitter: Callable[[], float] = random.random
-
-    def pause_s(self, tries: int) -> float:
-        """Pause after the `tries`-th failed try: doubled each time, less up to half by jitter."""
-        full = min(self.retry_max_s, self.retry_base_s * 2.0 ** min(tries - 1, 30))
-        return full * (1 - self.jitter() / 2)
+def pause_s(settings: OrdersApiSettings, tries: int, jitter: float) -> float:
+    """Pause after the `tries`-th failed try: doubled each time, less up to half by `jitter` (0..1)."""
+    full = min(settings.retry_max_s, settings.retry_base_s * 2.0 ** min(tries - 1, 30))
+    return full * (1 - jitter / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,44 +70,59 @@ async def deliver_due(
     orders_api: OrdersApi,
     now: datetime | None = None,
     limit: int = 100,
-    policy: DeliveryPolicy | None = None,
+    *,
+    settings: OrdersApiSettings,
+    jitter: Callable[[], float] = random.random,
 ) -> DeliveryCounts:
-    """Send up to `limit` due messages, some at once. Raises LedgerError; the shop's failures are only counted."""
-    policy = policy or DeliveryPolicy()
+    """Send up to `limit` due messages, some at once. Raises LedgerError; the shop's failures are only counted.
+
+    Without `now` PostgreSQL's clock is asked.
+    """
+    lease_s = settings.timeout_s * limit / SENT_AT_ONCE + _LEASE_MARGIN_S
     async with ledger.begin() as tx:
-        moment = now or await database_now(tx)
-        due = await outbox.claim_deliveries(tx, moment, limit, policy.lease_s)
+        due = await outbox.claim_deliveries(tx, now or await database_now(tx), limit, lease_s)
     places = asyncio.Semaphore(SENT_AT_ONCE)
 
     async def one(delivery: Delivery) -> _End:
         async with places:
-            return await _deliver(ledger, orders_api, delivery, now, policy)
+            failure = await _send(orders_api, delivery)
+        async with ledger.begin() as tx:
+            moment = now or await database_now(tx)
+            return await _note(tx, delivery, failure, moment, settings=settings, jitter=jitter())
 
     ends = Counter(await asyncio.gather(*(one(delivery) for delivery in due)))
     return DeliveryCounts(ends["delivered"], ends["postponed"], ends["buried"])
 
 
-async def _deliver(
-    ledger: Ledger, orders_api: OrdersApi, delivery: Delivery, now: datetime | None, policy: DeliveryPolicy
-) -> _End:
-    """Send one message and note what became of it."""
-    failure: OrdersApiError | None = None
+async def _send(orders_api: OrdersApi, delivery: Delivery) -> OrdersApiError | None:
+    """One try; None if the shop has it."""
     try:
         await orders_api.update_order(
             delivery.order_id, delivery.status, delivery.data, idempotency_key=delivery.idempotency_key
         )
     except OrdersApiError as error:
-        failure = error
-    async with ledger.begin() as tx:
-        moment = now or await database_now(tx)
-        if failure is None:
-            await outbox.acknowledge(tx, delivery.id, moment)
-            return "delivered"
-        if failure.permanent or delivery.tries >= policy.max_tries:
-            await outbox.bury(tx, delivery.id, str(failure), moment)
-            _log.error("delivery_buried", delivery_id=delivery.id, tries=delivery.tries, status=failure.status)
-            return "buried"
-        pause_s = policy.pause_s(delivery.tries)
-        await outbox.postpone(tx, delivery.id, str(failure), moment + timedelta(seconds=pause_s))
-        _log.info("delivery_postponed", delivery_id=delivery.id, tries=delivery.tries, pause_s=round(pause_s, 1))
-        return "postponed"
+        return error
+    return None
+
+
+async def _note(
+    tx: AsyncConnection,
+    delivery: Delivery,
+    failure: OrdersApiError | None,
+    now: datetime,
+    *,
+    settings: OrdersApiSettings,
+    jitter: float,
+) -> _End:
+    """Write down what became of one try."""
+    if failure is None:
+        await outbox.acknowledge(tx, delivery.id, now)
+        return "delivered"
+    if failure.permanent or delivery.tries >= settings.max_tries:
+        await outbox.bury(tx, delivery.id, str(failure), now)
+        _log.error("delivery_buried", delivery_id=delivery.id, tries=delivery.tries, status=failure.status)
+        return "buried"
+    wait_s = max(pause_s(settings, delivery.tries, jitter), failure.retry_after_s or 0.0)
+    await outbox.postpone(tx, delivery.id, str(failure), now + timedelta(seconds=wait_s))
+    _log.info("delivery_postponed", delivery_id=delivery.id, tries=delivery.tries, wait_s=round(wait_s, 1))
+    return "postponed"

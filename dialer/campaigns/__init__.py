@@ -19,10 +19,10 @@ from dialer.campaigns.lifecycle import (
     stop,
 )
 from dialer.campaigns.plans import check_plan, last_opening
-from dialer.campaigns.upkeep import HangUp, UpkeepCounts, upkeep
+from dialer.campaigns.upkeep import Hangup, UpkeepCounts, upkeep
 
 __all__ = [
-    "HangUp",
+    "Hangup",
     "ImportCounts",
     "Publish",
     "UpkeepCounts",

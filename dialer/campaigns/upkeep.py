@@ -22,8 +22,8 @@ from dialer.ledger.store import Ledger, database_now, database_uptime_s
 
 _log = structlog.get_logger()
 
-#: Hangs up the channel of (attempt id, node) if it lives; raises TelephonyError when the node cannot be asked.
-HangUp = Callable[[str, str], Awaitable[bool]]
+#: Hangs up the channel of an attempt if it lives; raises TelephonyError when the node cannot be asked.
+Hangup = Callable[[str], Awaitable[bool]]
 
 #: After PostgreSQL's restart, workers get this long to renew the leases that ran out meanwhile.
 QUIET_AFTER_RESTART_S = 20.0
@@ -43,27 +43,38 @@ class UpkeepCounts:
     finished: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """Whose channels this upkeep can hang up."""
+
+    hangup: Hangup
+    node: str | None
+
+
 async def upkeep(
     ledger: Ledger,
     *,
-    hang_up: HangUp,
+    hangup: Hangup,
     publish: Publish,
-    publish_grace_s: float,
+    grace_s: float,
+    node: str | None = None,
     now: datetime | None = None,
     time_scale: float = 1.0,
     quiet_after_restart_s: float = QUIET_AFTER_RESTART_S,
 ) -> UpkeepCounts:
-    """Resolve attempts whose lease ran out, publish forgotten ones again, finish and sweep campaigns.
+    """Resolve attempts whose lease ran out, publish those unclaimed for `grace_s` again, finish and sweep campaigns.
 
-    Two upkeeps at once do no harm: every step is conditional.
+    `hangup` reaches the channels of `node` (None: of all nodes); attempts of other nodes are left to their own
+    node's upkeep until their call must have ended. Two upkeeps at once do no harm: every step is conditional.
     """
     async with ledger.begin() as tx:
         moment = now or await database_now(tx)
         quiet = await database_uptime_s(tx) < quiet_after_restart_s
         overdue = [] if quiet else await claims.expired_attempts(tx, moment)
-    lost, kept = await _resolve(ledger, overdue, hang_up, moment, time_scale)
+    reach = _Reach(hangup, node)
+    lost, kept = await _resolve(ledger, overdue, reach, moment, time_scale)
     async with ledger.begin() as tx:
-        stale = await claims.republish_stale(tx, moment, publish_grace_s)
+        stale = await claims.republish_stale(tx, moment, grace_s)
         await recall.forget_days(tx, (moment - _KEEP_DIAL_COUNTS).date())
         stopped = await rows.list_campaigns(tx, [CampaignState.STOPPED])
     if stale:
@@ -75,14 +86,14 @@ async def upkeep(
 
 
 async def _resolve(
-    ledger: Ledger, overdue: list[ExpiredAttempt], hang_up: HangUp, now: datetime, time_scale: float
+    ledger: Ledger, overdue: list[ExpiredAttempt], reach: _Reach, now: datetime, time_scale: float
 ) -> tuple[int, int]:
     """Hang up and settle overdue attempts as lost; how many were, and how many had to be left for later."""
     places = asyncio.Semaphore(_HANGUPS_AT_ONCE)
 
     async def one(attempt: ExpiredAttempt) -> bool | None:
         async with places:
-            if not await _surely_ended(attempt, hang_up, now):
+            if not await _surely_ended(attempt, reach, now):
                 return None
             return await _settle_lost(ledger, attempt, now, time_scale)
 
@@ -90,16 +101,17 @@ async def _resolve(
     return results.count(True), results.count(None)
 
 
-async def _surely_ended(attempt: ExpiredAttempt, hang_up: HangUp, now: datetime) -> bool:
-    """Hang up. If the node is silent, wait until its own cap must have ended the call: nobody is called twice."""
-    try:
-        await hang_up(attempt.attempt_id, attempt.node)
-    except TelephonyError as error:
-        longest_s = attempt.plan.ring_timeout_s + attempt.plan.max_call_s + _SILENT_NODE_MARGIN_S
-        ended = now > attempt.lease_until + timedelta(seconds=longest_s)
-        _log.warning("overdue_attempt_node_silent", attempt_id=attempt.attempt_id, given_up=ended, error=str(error))
-        return ended
-    return True
+async def _surely_ended(attempt: ExpiredAttempt, reach: _Reach, now: datetime) -> bool:
+    """Hang up. If the node cannot be asked, wait until its own cap must have ended the call: nobody is called twice."""
+    if reach.node in (None, attempt.node):
+        try:
+            await reach.hangup(attempt.attempt_id)
+        except TelephonyError as error:
+            _log.warning("overdue_attempt_node_silent", attempt_id=attempt.attempt_id, error=str(error))
+        else:
+            return True
+    longest_s = attempt.plan.ring_timeout_s + attempt.plan.max_call_s + _SILENT_NODE_MARGIN_S
+    return now > attempt.lease_until + timedelta(seconds=longest_s)
 
 
 async def _settle_lost(ledger: Ledger, attempt: ExpiredAttempt, now: datetime, time_scale: float) -> bool:

@@ -29,16 +29,16 @@ class Forbidden:
     added_at: datetime
 
 
-async def add_phones(tx: AsyncConnection, phones: Iterable[str], reason: str, now: datetime) -> int:
-    """Put E.164 numbers on the list; returns how many were not on it. Raises InputError for anything else."""
-    wanted = list(phones)
+async def add(tx: AsyncConnection, phones: str | Iterable[str], *, reason: str, now: datetime) -> int:
+    """Put one or many E.164 numbers on the list; returns how many were not on it. Raises InputError for the rest."""
+    wanted = [phones] if isinstance(phones, str) else list(phones)
     for phone in wanted:
         if not _E164.fullmatch(phone):
             raise InputError("phone", f"not an E.164 number such as +79161234567: {phone!r}")
     return len((await tx.execute(_ADD, {"phones": wanted, "reason": reason, "now": now})).all())
 
 
-async def remove_phone(tx: AsyncConnection, phone: str) -> bool:
+async def remove(tx: AsyncConnection, phone: str) -> bool:
     """Take a number off the list; False if it was not on it."""
     return (await tx.execute(delete(do_not_call).where(do_not_call.c.phone == phone))).rowcount == 1
 

@@ -1,0 +1,85 @@
+"""What the commands share: a ledger to work on, and output for people and for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich import box
+from rich.table import Table
+
+from dialer.settings import settings
+
+if TYPE_CHECKING:
+    from dialer.ledger.store import Ledger
+
+T = TypeVar("T")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@contextmanager
+def database_url() -> Iterator[str]:
+    """The configured database, else the embedded PostgreSQL under `home`, for as long as it is needed; migrated.
+
+    Raises EmbeddedError, LedgerError.
+    """
+    from dialer.ledger.store import migrate
+    from dialer.telemetry import configure_logging
+
+    config = settings()
+    configure_logging(config)
+    if config.database_url:
+        migrate(config.database_url)
+        yield config.database_url
+        return
+    from dialer.embedded.postgres import EmbeddedPostgres
+
+    with EmbeddedPostgres(config.home / "postgres") as server:
+        migrate(server.url)
+        yield server.url
+
+
+@asynccontextmanager
+async def opened_ledger() -> AsyncIterator[Ledger]:
+    """The ledger on that database. Raises EmbeddedError, LedgerError."""
+    from dialer.ledger.store import Ledger
+
+    with database_url() as url:
+        ledger = Ledger(url)
+        try:
+            yield ledger
+        finally:
+            await ledger.close()
+
+
+def with_ledger(work: Callable[[Ledger], Coroutine[Any, Any, T]]) -> T:
+    """Run `work` on the ledger and return its result."""
+
+    async def run() -> T:
+        async with opened_ledger() as ledger:
+            return await work(ledger)
+
+    return asyncio.run(run())
+
+
+def print_json(value: Any) -> None:
+    """Print for programs; dates and times in ISO form, decimals as text."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def wide_table(first: str, *numbers: str) -> Table:
+    """A table of counts that fits into 80 columns: the first column folds, the numbers do not."""
+    table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
+    table.add_column(first, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

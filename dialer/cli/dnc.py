@@ -1,0 +1,118 @@
+"""`dialer dnc`: the do-not-call list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dialer.cli._common import json_option, print_json, with_ledger
+from dialer.errors import InputError
+from dialer.settings import settings
+
+if TYPE_CHECKING:
+    from dialer.ledger.dnc import Forbidden
+    from dialer.ledger.store import Ledger
+
+_PAGE = 1000
+
+
+@click.group("dnc")
+def command() -> None:
+    """The do-not-call list: its numbers are called by no campaign, from the next dial on."""
+
+
+@command.command("add")
+@click.argument("phone", nargs=-1, required=True)
+@click.option("--reason", default="added by hand", show_default=True)
+def add_command(*, phone: tuple[str, ...], reason: str) -> None:
+    """Put numbers on the list."""
+    added = with_ledger(lambda ledger: _add(ledger, [_e164(raw) for raw in phone], reason))
+    click.echo(f"{added} added, {len(phone) - added} were there already")
+
+
+@command.command("remove")
+@click.argument("phone")
+def remove_command(*, phone: str) -> None:
+    """Take a number off the list."""
+    number = _e164(phone)
+
+    async def remove(ledger: Ledger) -> bool:
+        from dialer.ledger import dnc
+
+        async with ledger.begin() as tx:
+            return await dnc.remove(tx, number)
+
+    click.echo("removed" if with_ledger(remove) else "it was not on the list")
+
+
+@command.command("import")
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@click.option("--reason", default="imported", show_default=True)
+@json_option
+def import_command(*, file: TextIO, reason: str, as_json: bool) -> None:
+    """Put the numbers of FILE (one per line, - for standard input) on the list; bad lines are named and passed over."""
+    good: list[str] = []
+    bad: list[dict[str, object]] = []
+    for line, raw in _numbers(file):
+        try:
+            good.append(_e164(raw))
+        except InputError as error:
+            bad.append({"line": line, "reason": error.reason})
+    added = with_ledger(lambda ledger: _add(ledger, good, reason)) if good else 0
+    if as_json:
+        print_json({"added": added, "known": len(good) - added, "rejected": bad})
+        return
+    click.echo(f"{added} added, {len(good) - added} were there already, {len(bad)} rejected")
+    for reject in bad:
+        click.echo(f"line {reject['line']}: {reject['reason']}", err=True)
+
+
+@command.command("list")
+@json_option
+def list_command(*, as_json: bool) -> None:
+    """Print the list."""
+    found = with_ledger(_all)
+    if as_json:
+        print_json([{"phone": row.phone, "reason": row.reason, "added_at": row.added_at} for row in found])
+        return
+    table = Table("phone", "reason", "added")
+    for row in found:
+        table.add_row(row.phone, row.reason, f"{row.added_at:%Y-%m-%d %H:%M} UTC")
+    Console().print(table)
+
+
+def _e164(raw: str) -> str:
+    from dialer.intake.phones import parse_phone
+
+    return parse_phone(raw, tuple(settings().calls.allowed_prefixes))
+
+
+def _numbers(file: TextIO) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            yield number, line.strip()
+
+
+async def _add(ledger: Ledger, phones: list[str], reason: str) -> int:
+    from dialer.ledger import dnc
+
+    now = await ledger.now()
+    added = 0
+    for start in range(0, len(phones), _PAGE):
+        async with ledger.begin() as tx:
+            added += await dnc.add(tx, phones[start : start + _PAGE], reason=reason, now=now)
+    return added
+
+
+async def _all(ledger: Ledger) -> list[Forbidden]:
+    from dialer.ledger import dnc
+
+    found: list[Forbidden] = []
+    async with ledger.begin() as tx:
+        while page := await dnc.list_phones(tx, after=found[-1].phone if found else "", limit=_PAGE):
+            found.extend(page)
+    return found
