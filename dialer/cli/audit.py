@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from dialer.cli._common import json_option, print_json, wide_table, with_ledger
+from dialer.cli._common import json_option, print_json, with_ledger
 
 if TYPE_CHECKING:
     from dialer.ledger.audit import AuditReport
@@ -41,11 +41,9 @@ async def _audit(ledger: Ledger) -> AuditReport:
 
 def _show(report: AuditReport) -> None:
     console = Console(highlight=False)
-    table = wide_table("campaign", *next(iter(report.counts.values()), {}))
     for campaign, counts in report.counts.items():
-        table.add_row(campaign, *(f"{count:,}" for count in counts.values()))
-    if report.counts:
-        console.print(table)
+        states = " + ".join(f"{count:,} {state}" for state, count in counts.items() if state != "imported")
+        console.print(f"{campaign}: {counts['imported']:,} imported = {states}", markup=False)
     console.print("outbox: " + ", ".join(f"{count:,} {name}" for name, count in report.outbox.items()), markup=False)
     for violation in report.violations:
         console.print(violation, style="red", markup=False)

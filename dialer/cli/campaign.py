@@ -124,13 +124,9 @@ def list_command(*, as_json: bool) -> None:
     if as_json:
         print_json([_facts(campaign, counts) for campaign, counts in found])
         return
-    table = Table(
-        "name", "state", "lines", "cron", "orders", "in calls", "to call", "decided", "unreachable", "skipped"
-    )
+    table = wide_table("name", "state", "lines", "orders", "in calls", "to call", "decided", "unreachable", "skipped")
     for campaign, counts in found:
-        table.add_row(
-            campaign.name, campaign.state, str(campaign.plan.lines), campaign.plan.cron or "-", *_sums(counts)
-        )
+        table.add_row(campaign.name, campaign.state, str(campaign.plan.lines), *_sums(counts))
     Console().print(table)
 
 
