@@ -1,0 +1,1 @@
+"""How a campaign's numbers are asked, shaped and written: terminal, HTML, CSV and JSON."""
