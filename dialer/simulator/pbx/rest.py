@@ -14,6 +14,8 @@ from dialer.simulator.pbx.model import HANGUP_REASONS, AriRefusal, Bridge, Chann
 from dialer.simulator.pbx.switch import NewChannel, Switch
 
 _NUMBER = re.compile(r"[/:]\+?(\d{3,15})(?:@|$)")
+#: The cause in the ChannelHangupRequest that a DELETE brings about.
+REQUESTED_BY_ARI = 32
 _CALLER = re.compile(r"\+?(\d+)")
 
 
@@ -81,7 +83,10 @@ class Rest:
 
     async def create(self, request: web.Request) -> web.Response:
         given = await parameters(request)
-        return web.json_response(self._switch.create(_number(given), _new_channel(given, request)).snapshot())
+        channel = self._switch.create(_number(given), _new_channel(given, request))
+        shown = channel.snapshot()
+        self._switch.enter_application(channel)
+        return web.json_response(shown)
 
     async def dial(self, request: web.Request) -> web.Response:
         given = await parameters(request)
@@ -108,7 +113,7 @@ class Rest:
         if reason is not None and reason not in HANGUP_REASONS:
             raise AriRefusal(400, "Invalid Reason")
         cause = int(code) if code is not None else HANGUP_REASONS[reason or "normal"]
-        self._switch.hangup(channel, cause)
+        self._switch.hangup(channel, cause, requested=REQUESTED_BY_ARI)
         return web.Response(status=204)
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -188,8 +193,11 @@ class Rest:
         return bridge
 
     async def _named_channels(self, request: web.Request) -> list[Channel]:
-        named = (await parameters(request)).get("channel", "")
-        ids = named if isinstance(named, list) else [part for part in str(named).split(",") if part]
+        if "channel" in request.query:
+            ids = [part for part in request.query["channel"].split(",") if part]
+        else:
+            named = (await parameters(request)).get("channel", [])
+            ids = named if isinstance(named, list) else [named]
         channels = [self._switch.channels.get(channel_id) for channel_id in ids]
         if not channels or None in channels:
             raise AriRefusal(400, "Channel not found")

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from dialer.simulator.pbx.events import EventHub
 from dialer.simulator.pbx.frames import Background, SocketWriter
@@ -146,15 +146,13 @@ class SimulatedPbx:
 
     async def _read_media(self, stream: web.WebSocketResponse, leg: MediaLeg, channel: Channel) -> None:
         """Take what the bot says until either side closes; a lost WebSocket ends the media channel (not the call)."""
-        cause = 16
         async for message in stream:
             if message.type is WSMsgType.BINARY:
                 leg.audio(message.data)
             elif message.type is WSMsgType.TEXT:
                 leg.command(message.data)
-            else:
-                cause = 38
-        self._switch.hangup(channel, cause)
+        lost = stream.close_code in {None, WSCloseCode.ABNORMAL_CLOSURE, WSCloseCode.MESSAGE_TOO_BIG}
+        self._switch.hangup(channel, 38 if lost else 16)
 
 
 @web.middleware

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -15,7 +15,16 @@ from dialer.simulator.pbx.events import EventHub
 from dialer.simulator.pbx.far_end import FarEnd
 from dialer.simulator.pbx.frames import Background, FrameClock
 from dialer.simulator.pbx.media import MediaLeg
-from dialer.simulator.pbx.model import CAUSE_TEXTS, AriRefusal, Bridge, Channel, ChannelState, Leg
+from dialer.simulator.pbx.model import (
+    CAUSE_TEXTS,
+    DIAL_STATUS,
+    TECH_CAUSES,
+    AriRefusal,
+    Bridge,
+    Channel,
+    ChannelState,
+    Leg,
+)
 from dialer.simulator.pbx.phone import Callees
 from dialer.simulator.pbx.records import CallLog, CallRecord
 
@@ -61,6 +70,17 @@ class Switch:
         name = f"PJSIP/trunk-{next(self._serial):08x}"
         return self._add(channel_id, name, FarEnd(channel_id, record, self), new)
 
+    def enter_application(self, channel: Channel) -> None:
+        """Give a channel to its application; one that nobody listens to cannot have it, and it is hung up."""
+        if channel.in_stasis:
+            return
+        if not self._events.listens(channel.app):
+            log.warning("stasis_app_not_active", app=channel.app, channel_id=channel.id)
+            self.hangup(channel, 16)
+            return
+        channel.in_stasis = True
+        self._tell(channel, "StasisStart", args=channel.args)
+
     def dial(self, channel: Channel, timeout_s: float) -> None:
         """Let the far end's phone ring; give up after `timeout_s` (negative: never)."""
         leg = channel.leg
@@ -72,7 +92,7 @@ class Switch:
         leg.task = asyncio.create_task(self._callees(leg.number)(leg), name=f"callee-{channel.id}")
         leg.task.add_done_callback(lambda task: self._callee_done(leg, task))
         if timeout_s >= 0:
-            self._after(channel, "ring", timeout_s, 19)
+            self._after(channel, "ring", timeout_s, lambda: self.hangup(channel, 19))
 
     def external_media(self, new: NewChannel) -> Channel:
         """A media channel that waits for its WebSocket. Raises AriRefusal 409 when its id lives."""
@@ -84,7 +104,7 @@ class Switch:
         channel.variables["MEDIA_WEBSOCKET_CONNECTION_ID"] = connection_id
         channel.variables["MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE"] = "320"
         self.media[connection_id] = channel
-        self._after(channel, "connect", MEDIA_CONNECT_S, 19)
+        self._after(channel, "connect", MEDIA_CONNECT_S, lambda: self.hangup(channel, 19))
         return channel
 
     def media_connected(self, channel: Channel) -> None:
@@ -95,7 +115,7 @@ class Switch:
         """Set a channel variable; `TIMEOUT(absolute)` starts the channel's last timer."""
         channel.variables[name] = value
         if name == ABSOLUTE_TIMEOUT:
-            self._after(channel, "absolute", float(value), 0)
+            self._after(channel, "absolute", float(value), lambda: self.hangup(channel, 16, requested=0))
 
     def _free_id(self, wanted: str) -> str:
         if wanted in self.channels:
@@ -110,13 +130,16 @@ class Switch:
             self.set_variable(channel, variable, value)
         return channel
 
-    def _after(self, channel: Channel, timer: str, delay_s: float, cause: int) -> None:
-        previous = channel.timers.pop(timer, None)
-        if previous is not None:
-            previous.cancel()
+    def _after(self, channel: Channel, timer: str, delay_s: float, then: Callable[[], None]) -> None:
+        self._stop_timer(channel, timer)
         if delay_s > 0:
-            loop = asyncio.get_running_loop()
-            channel.timers[timer] = loop.call_later(delay_s, self.hangup, channel, cause)
+            channel.timers[timer] = asyncio.get_running_loop().call_later(delay_s, then)
+
+    @staticmethod
+    def _stop_timer(channel: Channel, timer: str) -> None:
+        running = channel.timers.pop(timer, None)
+        if running is not None:
+            running.cancel()
 
     # -- what the far end does
 
@@ -166,16 +189,11 @@ class Switch:
 
     def _answered(self, channel: Channel) -> None:
         for timer in ("ring", "connect"):
-            self._after(channel, timer, 0, 0)
+            self._stop_timer(channel, timer)
         channel.state = ChannelState.UP
         self._tell(channel, "ChannelStateChange")
         self._dial_event(channel, "ANSWER")
-        if not self._events.listens(channel.app):
-            log.warning("stasis_app_not_active", app=channel.app, channel_id=channel.id)
-            self.hangup(channel, 16)
-            return
-        channel.in_stasis = True
-        self._tell(channel, "StasisStart", args=channel.args)
+        self.enter_application(channel)
 
     def hangup_id(self, channel_id: str, cause: int) -> None:
         """End a channel if it lives."""
@@ -183,21 +201,31 @@ class Switch:
         if channel is not None:
             self.hangup(channel, cause)
 
-    def hangup(self, channel: Channel, cause: int) -> None:
-        """End a channel, whoever wants it; a second time does nothing."""
+    def hangup(self, channel: Channel, cause: int, *, requested: int | None = None) -> None:
+        """End a channel, whoever wants it; a second time does nothing.
+
+        `requested` is the cause that ChannelHangupRequest gives when it is not `cause`; 0 for no such event.
+        """
         if channel.ended:
             return
         channel.ended = True
         channel.stop_timers()
-        if channel.state is not ChannelState.UP:
-            self._dial_event(channel, _DIAL_STATUS.get(cause, "CANCEL"))
-        self._tell(channel, "ChannelHangupRequest", cause=cause)
+        if isinstance(channel.leg, FarEnd) and channel.leg.task is not None and channel.state is not ChannelState.UP:
+            self._dial_event(channel, DIAL_STATUS.get(cause, "CANCEL"))
+        if requested != 0:
+            self._tell(channel, "ChannelHangupRequest", cause=requested or cause)
         if channel.bridge is not None:
             self.leave(channel.bridge, channel)
         del self.channels[channel.id]
         if channel.in_stasis:
             self._tell(channel, "StasisEnd")
-        self._tell(channel, "ChannelDestroyed", cause=cause, cause_txt=CAUSE_TEXTS.get(cause, "Unknown"))
+        self._tell(
+            channel,
+            "ChannelDestroyed",
+            cause=cause,
+            cause_txt=CAUSE_TEXTS.get(cause, "Unknown"),
+            tech_cause=TECH_CAUSES.get(cause, 0),
+        )
         self.clock.need(bool(self.channels))
         self._end_leg(channel, cause)
 
@@ -258,13 +286,3 @@ class Switch:
 
     def _tell(self, channel: Channel, event: str, **fields: object) -> None:
         self._events.publish(channel.app, event, **fields, channel=channel.snapshot())
-
-
-#: Dial statuses of calls that were not answered, by cause.
-_DIAL_STATUS: Mapping[int, str] = {
-    1: "CHANUNAVAIL",
-    17: "BUSY",
-    19: "NOANSWER",
-    21: "BUSY",
-    34: "CONGESTION",
-}

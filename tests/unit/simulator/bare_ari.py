@@ -75,9 +75,9 @@ class BareAri:
         media = await self.media(f"{channel_id}-media")
         await self.event("StasisStart", channel_id=f"{channel_id}-media")
         await self.request("POST", f"bridges/{channel_id}-bridge", type="mixing")
-        await self.request(
-            "POST", f"bridges/{channel_id}-bridge/addChannel", channel=f"{channel_id},{channel_id}-media"
-        )
+        both = f"{channel_id},{channel_id}-media"
+        status, answer = await self.request("POST", f"bridges/{channel_id}-bridge/addChannel?channel={both}")
+        assert status == 204, answer
         return media
 
     async def media(self, channel_id: str) -> Media:
@@ -144,7 +144,7 @@ class Media:
 async def ari(pbx: SimulatedPbx) -> AsyncIterator[BareAri]:
     """A listening client."""
     headers = {"Authorization": aiohttp.encode_basic_auth(pbx.username, pbx.password)}
-    async with aiohttp.ClientSession(headers=headers) as session:
+    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0)) as session:
         client = BareAri(pbx, session)
         reader = await client.listen()
         yield client

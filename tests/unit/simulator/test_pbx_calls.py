@@ -146,3 +146,51 @@ async def test_records_are_kept_in_a_file(tmp_path: Path) -> None:
     first, second = read_calls(path)
     assert (first.number, first.cause) == ("79000000017", 17)
     assert second.ended_at is not None
+
+
+async def created(client: BareAri, number: str) -> None:
+    """A channel in the application's hands, not dialed yet."""
+    status, channel = await client.request(
+        "POST", "channels/create", endpoint=f"PJSIP/{number}@trunk", app=APP, channelId="a-1"
+    )
+    assert (status, channel["state"]) == (200, "Down")
+    await client.event("StasisStart", channel_id="a-1")
+
+
+async def test_a_created_channel_is_in_the_application_before_it_is_dialed(client: BareAri) -> None:
+    await created(client, "79000000105")
+    assert client.pbx.calls == []
+    assert (await client.request("POST", "channels/a-1/dial?timeout=20"))[0] == 204
+    await client.until(lambda: "ANSWER" in dial_statuses(client))
+    assert dial_statuses(client) == ["", "RINGING", "ANSWER"]
+    assert client.kinds("a-1") == ["StasisStart", "ChannelStateChange", "ChannelStateChange"]
+    assert len(client.pbx.calls) == 1
+    assert (await client.request("POST", "channels/a-1/dial"))[0] == 409
+
+
+async def test_a_refused_dial_leaves_the_application_with_its_cause(client: BareAri) -> None:
+    await created(client, "79000000017")
+    await client.request("POST", "channels/a-1/dial?timeout=20")
+    destroyed = await client.event("ChannelDestroyed", channel_id="a-1")
+    assert (destroyed["cause"], destroyed["cause_txt"], destroyed["tech_cause"]) == (17, "User busy", 486)
+    assert client.kinds("a-1")[-3:] == ["ChannelHangupRequest", "StasisEnd", "ChannelDestroyed"]
+
+
+async def test_an_answer_while_the_events_socket_is_away_is_not_lost(client: BareAri) -> None:
+    await created(client, "79000000106")
+    await client.pbx.drop_events(APP)
+    await client.request("POST", "channels/a-1/dial?timeout=20")
+    while not client.pbx.calls[0].ended_at:
+        await client.request("GET", "channels")
+    assert client.pbx.calls[0].answered_at is not None
+
+
+async def test_early_media_is_told_before_the_answer(client: BareAri) -> None:
+    await created(client, "79000000103")
+    await client.request("POST", "channels/a-1/dial?timeout=20")
+    await client.until(lambda: "ANSWER" in dial_statuses(client))
+    assert dial_statuses(client) == ["", "PROGRESS", "ANSWER"]
+
+
+def dial_statuses(client: BareAri) -> list[str]:
+    return [event["dialstatus"] for event in client.events if event["type"] == "Dial"]

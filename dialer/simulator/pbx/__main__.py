@@ -1,0 +1,66 @@
+"""The simulated PBX as a process: `python -m dialer.simulator.pbx --world world.json --ready ready.json`.
+
+Without `--world` the contract's callees answer. Once it listens, `{"port", "ari_url", "username", "password"}` is
+printed as one JSON line and written to the `--ready` file. Ends on SIGTERM, SIGINT, or its parent's death.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import uvloop
+
+from dialer.errors import DialerError
+from dialer.simulator.pbx import Callees, SimulatedPbx, contract_callees
+from dialer.simulator.pbx.server import serve_until
+from dialer.simulator.process import die_with_parent, stop_on_signals
+from dialer.simulator.world import World, WorldCallees
+
+
+def main() -> None:
+    """Parse, listen, serve."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dialer.simulator.pbx", description="A simulated PBX with customers."
+    )
+    parser.add_argument("--world", type=Path, help="world file: who lives behind which number")
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
+    parser.add_argument("--username", default="dialer")
+    parser.add_argument("--password-env", default="DIALER_ARI__PASSWORD", help="variable that holds the password")
+    parser.add_argument("--records", type=Path, help="CSV file for the far side's call records")
+    parser.add_argument("--ready", type=Path, help="file to write once it listens")
+    given = parser.parse_args()
+    die_with_parent()
+    try:
+        callees: Callees = WorldCallees(World.load(given.world)) if given.world else contract_callees
+        uvloop.run(_serve(given, callees))
+    except (DialerError, OSError) as error:
+        sys.exit(f"simulated PBX: {error}")
+
+
+async def _serve(given: argparse.Namespace, callees: Callees) -> None:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    password = os.environ.get(given.password_env) or None
+    pbx = SimulatedPbx(callees, port=given.port, username=given.username, password=password, records=given.records)
+    await serve_until(pbx, stop, lambda ready: _announce(ready, given.ready))
+
+
+def _announce(pbx: SimulatedPbx, ready: Path | None) -> None:
+    access = {"port": pbx.port, "ari_url": pbx.ari_url, "username": pbx.username, "password": pbx.password}
+    line = json.dumps(access)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    if ready is not None:
+        fresh = ready.with_name(ready.name + ".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(line, encoding="utf-8")
+        fresh.replace(ready)
+
+
+if __name__ == "__main__":
+    main()

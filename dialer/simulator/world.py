@@ -1,0 +1,164 @@
+"""The simulated world: who lives behind which phone number."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from dialer.errors import InputError
+from dialer.simulator.customer import Customer
+from dialer.simulator.lines import ADDRESSES
+from dialer.simulator.pbx.callees import OPERATOR, operator, refuses
+from dialer.simulator.pbx.phone import Callee, Phone
+from dialer.simulator.personas import LONGEST_CALL_S, PERSONAS
+from dialer.simulator.voices import TIMBRES, Say, say_offline
+
+log = structlog.get_logger()
+
+#: From this many phone numbers on, every persona lives somewhere.
+EVERYBODY_FROM = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """One phone number's owner. `address` is what it dictates when it wants another one, in spoken words.
+
+    The persona's first act (busy, no answer, ...) is played for `failures_before_answer` attempts.
+    """
+
+    persona: str
+    voice: str
+    address: str
+    failures_before_answer: int
+    seed: int
+
+
+class World:
+    """Phone numbers (E.164, with the plus sign) and their owners. A JSON object of residents by phone in a file."""
+
+    def __init__(self, residents: Mapping[str, Resident]) -> None:
+        self.residents = dict(residents)
+
+    @classmethod
+    def assign(cls, phones: Sequence[str], *, seed: int = 1, weights: Mapping[str, float] | None = None) -> World:
+        """Spread personas over `phones` by weight, the same way for the same seed.
+
+        Shares are kept as exactly as whole numbers allow; from 40 phones on every weighted persona occurs. The
+        first of each persona (seed 0) speaks the first phrasing of its lines, word for word. Raises InputError
+        for an unknown persona.
+        """
+        chosen = dict(weights) if weights is not None else {name: persona.weight for name, persona in PERSONAS.items()}
+        for name in chosen:
+            if name not in PERSONAS:
+                raise InputError("weights", f"there is no persona {name!r}")
+        rng = Random(seed)
+        distinct = list(dict.fromkeys(phones))
+        names = _quota(chosen, len(distinct))
+        rng.shuffle(names)
+        met: set[str] = set()
+        residents: dict[str, Resident] = {}
+        for phone, name in zip(distinct, names, strict=True):
+            residents[phone] = _resident(name, rng, first=name not in met)
+            met.add(name)
+        return cls(residents)
+
+    @classmethod
+    def load(cls, path: Path) -> World:
+        """Read a world file. Raises InputError when it is not one."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            residents = {phone: Resident(**fields) for phone, fields in data.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise InputError("world", f"{path} is not a world file: {error}") from error
+        unknown = {resident.persona for resident in residents.values()} - PERSONAS.keys()
+        if unknown:
+            raise InputError("world", f"{path} names unknown personas: {', '.join(sorted(unknown))}")
+        return cls(residents)
+
+    def save(self, path: Path) -> None:
+        """Write the world file."""
+        data = {phone: asdict(resident) for phone, resident in self.residents.items()}
+        path.write_text(json.dumps(data, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def phrase_bank(world: World) -> list[str]:
+    """Every line that anybody in this world may say, each once, in a stable order."""
+    said: set[str] = set()
+    for resident in world.residents.values():
+        for phrasings in PERSONAS[resident.persona].turns:
+            said.update(line.format(address=resident.address) for line in phrasings)
+    return sorted(said)
+
+
+def voices(world: World) -> list[str]:
+    """Names of the voices (see TIMBRES) that are heard in this world."""
+    return sorted({resident.voice for resident in world.residents.values()})
+
+
+class WorldCallees:
+    """Answers each number as its resident would, counting the attempts. Use as `SimulatedPbx(WorldCallees(world))`."""
+
+    def __init__(self, world: World, say: Say = say_offline) -> None:
+        self._residents = {phone.lstrip("+"): resident for phone, resident in world.residents.items()}
+        self._attempts: Counter[str] = Counter()
+        self._say = say
+
+    def __call__(self, number: str) -> Callee:
+        """The callee of one dial of `number`; numbers outside the world are unallocated."""
+        if number == OPERATOR:
+            return operator
+        resident = self._residents.get(number)
+        if resident is None:
+            return refuses(1)
+        self._attempts[number] += 1
+        return _callee(resident, self._attempts[number], self._say)
+
+
+def _callee(resident: Resident, attempt: int, say: Say) -> Callee:
+    persona = PERSONAS[resident.persona]
+    first = persona.at_first if attempt <= resident.failures_before_answer else None
+    act = first or persona.act
+
+    async def callee(phone: Phone) -> None:
+        customer = Customer(
+            phone, say, voice=resident.voice, seed=resident.seed, address=resident.address, attempt=attempt
+        )
+        try:
+            async with asyncio.timeout(LONGEST_CALL_S):
+                await act(customer)
+        except TimeoutError:
+            log.info("simulated_customer_had_enough", persona=resident.persona)
+
+    return callee
+
+
+def _resident(persona: str, rng: Random, *, first: bool) -> Resident:
+    return Resident(
+        persona=persona,
+        voice=rng.choice(list(TIMBRES)),
+        address=ADDRESSES[0] if first else rng.choice(ADDRESSES),
+        failures_before_answer=rng.choice(PERSONAS[persona].failures),
+        seed=0 if first else rng.randrange(1, 1_000_000),
+    )
+
+
+def _quota(weights: Mapping[str, float], count: int) -> list[str]:
+    """`count` persona names in the weights' proportions (largest remainders)."""
+    total = sum(weights.values())
+    exact = {name: weight * count / total for name, weight in weights.items()}
+    quota = {name: int(share) for name, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: quota[name] - exact[name])
+    for name in by_remainder[: count - sum(quota.values())]:
+        quota[name] += 1
+    if count >= EVERYBODY_FROM:
+        for name in [name for name, number in quota.items() if number == 0 and weights[name] > 0]:
+            quota[max(quota, key=lambda rich: quota[rich])] -= 1
+            quota[name] = 1
+    return [name for name, number in quota.items() for _ in range(number)]
