@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 PACKAGE = "asterisk-core-sounds-ru-wav"
 CACHE = Path.home() / ".cache" / "dialer-measure"
 #: Recordings without a voice.
-TONES = frozenset("beep beeperr ascending-2tone descending-2tone confbridge-join confbridge-leave".split())
+TONES = frozenset(["beep", "beeperr", "ascending-2tone", "descending-2tone", "confbridge-join", "confbridge-leave"])
 LINE_NOISE_DBFS = -45.0
 LEAD_S, TAIL_S = 1.0, 1.2
 
