@@ -1,0 +1,293 @@
+"""One call on a real (or simulated) Asterisk: dial, talk, hand over, tear down."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import structlog
+
+from dialer.domain.outcome import Disposition
+from dialer.errors import AriError, ConflictError, TelephonyError
+from dialer.telephony.ari import AriClient
+from dialer.telephony.dialstring import dial_number
+from dialer.telephony.events import AriEvents
+from dialer.telephony.leg import CAUSE_UNKNOWN, Leg, LegEnd
+from dialer.telephony.media import MediaSocket
+from dialer.telephony.ports import DialRequest, DialResult, LineHandlers
+
+log = structlog.get_logger()
+
+#: Q.850: network out of order.
+CAUSE_MEDIA_LOST = 38
+#: A function that limits a channel's life, in seconds from the moment it is set; Asterisk enforces it by itself.
+ABSOLUTE_TIMEOUT = "TIMEOUT(absolute)"
+#: How long customer and operator may talk after a transfer.
+TRANSFERRED_MAX_S = 1800
+_MEDIA_START_S = 3.0
+_BRIDGE_TRIES = 25
+_BRIDGE_PAUSE_S = 0.01
+_NOT_IN_STASIS = 422
+_HANGUP_CONFIRMED_S = 2.0
+
+
+class AriLine:
+    """One call. Implements `ports.Line`."""
+
+    def __init__(
+        self,
+        ari: AriClient,
+        events: AriEvents,
+        *,
+        endpoint: str,
+        allowed_prefixes: list[str],
+        cap_margin_s: float,
+        connect_timeout_s: float,
+    ) -> None:
+        self.attempt_id = ""
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._ari = ari
+        self._events = events
+        self._endpoint = endpoint
+        self._allowed_prefixes = allowed_prefixes
+        self._cap_margin_s = cap_margin_s
+        self._connect_timeout_s = connect_timeout_s
+        self._customer: Leg | None = None
+        self._operator: Leg | None = None
+        self._media: MediaSocket | None = None
+        self._media_channel_made = False
+        self._bridge_made = False
+        self._background: set[asyncio.Task[Any]] = set()
+        self._closing: asyncio.Task[None] | None = None
+
+    # -- dialing
+
+    async def dial(self, request: DialRequest, handlers: LineHandlers) -> DialResult:
+        """Originate, wait, and on answer connect the media. See `ports.Line.dial`.
+
+        Raises InputError for a number that must not be dialed, MediaError when the call was answered but its
+        audio could not be connected (the customer is hung up by `close`).
+        """
+        number = dial_number(request.phone, self._allowed_prefixes)
+        self.attempt_id = request.attempt_id
+        await self._events.wait_connected(self._connect_timeout_s)
+        leg = Leg(
+            self._ari,
+            self._events,
+            request.attempt_id,
+            on_digit=handlers.on_digit,
+            on_ringing=handlers.on_ringing,
+        )
+        self._customer = leg
+        leg.ended.add_done_callback(self._on_customer_ended)
+        endpoint = self._endpoint.format(number=number)
+        disposition = await leg.dial(endpoint, self._variables(request), request.ring_timeout_s)
+        if disposition is None:
+            disposition = await self._connect_media(request, handlers, leg)
+        end = leg.ended.result() if leg.ended.done() else None
+        return DialResult(disposition, end.cause if end is not None and disposition is not None else None)
+
+    def _variables(self, request: DialRequest) -> dict[str, str]:
+        """Channel variables of the customer's leg; the cap also covers a ringing phone of a dead worker."""
+        life_s = math.ceil(request.ring_timeout_s + request.max_call_s + self._cap_margin_s)
+        variables = {**request.variables, ABSOLUTE_TIMEOUT: str(life_s)}
+        if request.caller_id:
+            variables["CALLERID(num)"] = variables["CONNECTEDLINE(num)"] = request.caller_id
+        return variables
+
+    # -- media
+
+    async def _connect_media(self, request: DialRequest, handlers: LineHandlers, leg: Leg) -> Disposition | None:
+        """From answer to audio both ways; HUNG_UP when the customer was faster."""
+        cap_s = str(math.ceil(request.max_call_s + self._cap_margin_s))
+        try:
+            self._bridge_made = self._media_channel_made = True
+            _, connection_id = await asyncio.gather(
+                self._ari.create_bridge(self._bridge_id),
+                self._ari.external_media(self._media_id, {ABSOLUTE_TIMEOUT: cap_s}),
+            )
+            self._media = await MediaSocket.connect(
+                self._ari,
+                connection_id,
+                on_audio=handlers.on_audio,
+                on_mark=handlers.on_mark,
+                on_closed=self._on_media_closed,
+            )
+            await self._join_bridge(leg)
+            await self._ari.set_variable(leg.channel_id, ABSOLUTE_TIMEOUT, cap_s)
+        except TelephonyError:
+            # Requests about a channel that has just gone are refused: that is a hang-up, not an error.
+            if await self._has_ended(leg):
+                return Disposition.HUNG_UP
+            raise
+        return Disposition.HUNG_UP if leg.ended.done() else None
+
+    async def _join_bridge(self, leg: Leg) -> None:
+        """Both channels into the bridge. The media channel may be on its way into our application: ask again."""
+        for attempt in range(_BRIDGE_TRIES):
+            try:
+                await self._ari.add_to_bridge(self._bridge_id, leg.channel_id, self._media_id)
+            except AriError as error:
+                if error.status != _NOT_IN_STASIS or attempt == _BRIDGE_TRIES - 1 or leg.ended.done():
+                    raise
+                await asyncio.sleep(_BRIDGE_PAUSE_S)
+            else:
+                return
+
+    async def _has_ended(self, leg: Leg) -> bool:
+        """Whether the customer's channel is gone, even when its event is still on the way."""
+        if not leg.ended.done() and await self._ari.channel(leg.channel_id) is None:
+            await asyncio.wait({leg.ended}, timeout=_HANGUP_CONFIRMED_S)
+            return True
+        return leg.ended.done()
+
+    async def play(self, pcm: bytes) -> None:
+        """See `ports.Line.play`. Does nothing once the call has ended, like all that follow."""
+        if self._media is not None:
+            await self._media.play(pcm)
+
+    async def mark(self, name: str) -> None:
+        """See `ports.Line.mark`."""
+        if self._media is not None:
+            await self._media.mark(name)
+
+    async def pause(self) -> None:
+        """See `ports.Line.pause`."""
+        if self._media is not None:
+            await self._media.pause()
+
+    async def resume(self) -> None:
+        """See `ports.Line.resume`."""
+        if self._media is not None:
+            await self._media.resume()
+
+    async def flush(self) -> None:
+        """See `ports.Line.flush`."""
+        if self._media is not None:
+            await self._media.flush()
+
+    # -- hand-over
+
+    async def transfer(self, endpoint: str, variables: Mapping[str, str], timeout_s: float) -> bool:
+        """See `ports.Line.transfer`. Afterwards the line lives until customer or operator hangs up."""
+        customer = self._customer
+        if customer is None or customer.ended.done() or self._operator is not None:
+            return False
+        operator = self._operator = Leg(self._ari, self._events, f"{self.attempt_id}-operator")
+        life = {**variables, ABSOLUTE_TIMEOUT: str(TRANSFERRED_MAX_S)}
+        try:
+            if not await self._ring_operator(operator, customer, endpoint, life, timeout_s):
+                return False
+            await self._ari.add_to_bridge(self._bridge_id, operator.channel_id)
+            await self._ari.set_variable(customer.channel_id, ABSOLUTE_TIMEOUT, str(TRANSFERRED_MAX_S))
+        except (AriError, ConflictError) as error:
+            log.warning("transfer_failed", attempt=self.attempt_id, reason=str(error))
+            return False
+        else:
+            operator.ended.add_done_callback(lambda _: self._spawn(self.hangup()))
+            await self._drop_media()
+            return not customer.ended.done()
+        finally:
+            if self._media is not None:
+                await operator.close()
+                self._operator = None
+
+    async def _ring_operator(
+        self, operator: Leg, customer: Leg, endpoint: str, variables: Mapping[str, str], timeout_s: float
+    ) -> bool:
+        """Whether the operator answered before the time was up and before the customer left."""
+        ringing = asyncio.ensure_future(operator.dial(endpoint, variables, timeout_s))
+        try:
+            await asyncio.wait({ringing, customer.ended}, return_when=asyncio.FIRST_COMPLETED)
+            return ringing.done() and ringing.result() is None and not customer.ended.done()
+        finally:
+            ringing.cancel()
+            await asyncio.wait([ringing])
+
+    async def _drop_media(self) -> None:
+        """The bot leaves; customer and operator stay in the bridge."""
+        media, self._media = self._media, None
+        if media is not None:
+            await media.close()
+
+    # -- the end
+
+    async def hangup(self) -> None:
+        """See `ports.Line.hangup`."""
+        if self._customer is not None and not self._customer.ended.done():
+            await self._customer.hangup()
+
+    async def close(self) -> None:
+        """See `ports.Line.close`. Finished even when the caller is cancelled meanwhile."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._tear_down(), name="line-close")
+        await asyncio.shield(self._closing)
+
+    async def _tear_down(self) -> None:
+        """Customer first (he must not listen to silence), then everything that was made for him."""
+        if self._customer is not None:
+            await self._quietly(self._customer.close())
+        if self._operator is not None:
+            await self._quietly(self._operator.close())
+        await self._quietly(self._drop_media())
+        if self._media_channel_made:
+            await self._quietly(self._ari.hangup(self._media_id))
+        if self._bridge_made:
+            await self._quietly(self._ari.destroy_bridge(self._bridge_id))
+        for task in self._background:
+            task.cancel()
+        if not self.ended.done():
+            self.ended.set_result(CAUSE_UNKNOWN)
+
+    async def _quietly(self, step: Awaitable[Any]) -> None:
+        """One step of the tear-down; what Asterisk refuses now, its own cap ends later."""
+        try:
+            await step
+        except TelephonyError as error:
+            log.warning("teardown_incomplete", attempt=self.attempt_id, reason=str(error))
+
+    # -- events
+
+    def _on_customer_ended(self, ended: asyncio.Future[LegEnd]) -> None:
+        if not self.ended.done():
+            self.ended.set_result(ended.result().cause)
+
+    def _on_media_closed(self) -> None:
+        """Asterisk closed the media: as a rule because the call has ended; else the call is of no use any more."""
+        if not self.ended.done():
+            self._spawn(self._end_without_media())
+
+    async def _end_without_media(self) -> None:
+        await asyncio.wait({self.ended}, timeout=_HANGUP_CONFIRMED_S / 4)
+        if self.ended.done():
+            return
+        log.warning("media_lost", attempt=self.attempt_id)
+        await self._quietly(self.hangup())
+        await asyncio.wait({self.ended}, timeout=_HANGUP_CONFIRMED_S)
+        if not self.ended.done():
+            self.ended.set_result(CAUSE_MEDIA_LOST)
+
+    def _spawn(self, work: Any) -> None:
+        """Run something that nobody waits for; it is cancelled by `close`."""
+        task = asyncio.ensure_future(self._quietly(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    @property
+    def _bridge_id(self) -> str:
+        return bridge_id_of(self.attempt_id)
+
+    @property
+    def _media_id(self) -> str:
+        return f"{self.attempt_id}-media"
+
+
+#: Ends the ids of our bridges, so that those of dead workers can be told from other people's.
+BRIDGE_SUFFIX = "-dialer"
+
+
+def bridge_id_of(attempt_id: str) -> str:
+    """The id of an attempt's bridge."""
+    return f"{attempt_id}{BRIDGE_SUFFIX}"

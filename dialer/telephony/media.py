@@ -1,0 +1,221 @@
+"""The media WebSocket of one call: audio both ways, and what the customer has really heard.
+
+What Asterisk does with each command is written down in docs/telephony.md. Its queue holds 1000 frames and drops
+silently what does not fit, so this side counts: every stretch of audio is followed by a mark, and at most `WINDOW_FRAMES`
+are ever on the way. XOFF and XON are honoured as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+
+import aiohttp
+import structlog
+
+from dialer.telephony.ari import AriClient
+
+log = structlog.get_logger()
+
+FRAME_BYTES = 320
+#: Audio in one message: 200 frames (4 s), below Asterisk's limit of 65,500 bytes.
+MESSAGE_BYTES = 200 * FRAME_BYTES
+#: Frames that may wait in Asterisk (16 s): below its XOFF level of 900.
+WINDOW_FRAMES = 800
+#: Frames after which a mark of our own is due, so that the count stays true.
+ACK_FRAMES = 50
+
+_START = '{"command":"START_MEDIA_BUFFERING"}'
+_STOP = '{"command":"STOP_MEDIA_BUFFERING"}'
+_PAUSE = '{"command":"PAUSE_MEDIA"}'
+_CONTINUE = '{"command":"CONTINUE_MEDIA"}'
+_FLUSH = '{"command":"FLUSH_MEDIA"}'
+
+
+class MediaSocket:
+    """One connected media WebSocket. After it has closed, every command does nothing: the call's end is told elsewhere."""
+
+    def __init__(
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        *,
+        on_audio: Callable[[bytes], None],
+        on_mark: Callable[[str], None],
+        on_closed: Callable[[], None],
+    ) -> None:
+        self._socket = socket
+        self._on_audio = on_audio
+        self._on_mark = on_mark
+        self._on_closed = on_closed
+        self.started = asyncio.Event()
+        #: Marks on the way: number, frames since the mark before, the caller's name for it if it is his.
+        self._marks: deque[tuple[int, int, str | None]] = deque()
+        self._last_mark = 0
+        self._frames_on_the_way = 0
+        self._frames_since_mark = 0
+        self._buffering = False
+        self._xoff = False
+        self._epoch = 0
+        self._room = asyncio.Event()
+        self._playing = asyncio.Lock()
+        self._reader = asyncio.create_task(self._read(), name="media")
+
+    @classmethod
+    async def connect(
+        cls,
+        ari: AriClient,
+        connection_id: str,
+        *,
+        on_audio: Callable[[bytes], None],
+        on_mark: Callable[[str], None],
+        on_closed: Callable[[], None],
+    ) -> MediaSocket:
+        """Connect to a waiting media channel. Raises MediaError."""
+        socket = await ari.open_media(connection_id)
+        return cls(socket, on_audio=on_audio, on_mark=on_mark, on_closed=on_closed)
+
+    async def play(self, pcm: bytes) -> None:
+        """Queue audio; waits for room in Asterisk, not for the customer to hear it. Ends early when flushed."""
+        async with self._playing:
+            epoch = self._epoch
+            for start in range(0, len(pcm), MESSAGE_BYTES):
+                piece = pcm[start : start + MESSAGE_BYTES]
+                frames = -(-len(piece) // FRAME_BYTES)
+                await self._wait_for_room(frames, epoch)
+                if epoch != self._epoch or self._socket.closed:
+                    return
+                await self._send_audio(piece, frames)
+
+    async def mark(self, name: str) -> None:
+        """Ask to be told when everything queued so far has been heard."""
+        async with self._playing:
+            if self._buffering:
+                self._buffering = False
+                await self._command(_STOP)
+            await self._send_mark(name)
+
+    async def pause(self) -> None:
+        """Stop playing at once; the queue stays."""
+        await self._command(_PAUSE)
+
+    async def resume(self) -> None:
+        """Go on playing."""
+        await self._command(_CONTINUE)
+
+    async def flush(self) -> None:
+        """Drop everything queued, marks included, and be ready to play at once."""
+        self._epoch += 1
+        self._marks.clear()
+        self._frames_on_the_way = self._frames_since_mark = 0
+        self._buffering = False
+        self._room.set()
+        await self._command(_FLUSH)
+        await self._command(_CONTINUE)  # a flush does not end a pause
+
+    async def close(self) -> None:
+        """Close the socket: Asterisk then hangs the media channel up."""
+        self._on_closed = _nobody
+        self._epoch += 1
+        self._room.set()
+        await self._socket.close()
+        await asyncio.wait([self._reader])
+
+    # -- to Asterisk
+
+    async def _wait_for_room(self, frames: int, epoch: int) -> None:
+        """Until Asterisk has played enough, the queue was flushed, or the socket has closed."""
+        while (
+            epoch == self._epoch
+            and not self._socket.closed
+            and (self._xoff or self._frames_on_the_way + frames > WINDOW_FRAMES)
+        ):
+            self._room.clear()
+            await self._room.wait()
+
+    async def _send_audio(self, piece: bytes, frames: int) -> None:
+        # Counted before the first await: a flush in between must find the books in order.
+        self._frames_on_the_way += frames
+        self._frames_since_mark += frames
+        starts, self._buffering = not self._buffering, True
+        if starts:
+            await self._command(_START)
+        await self._audio(piece)
+        if self._frames_since_mark >= ACK_FRAMES:
+            await self._send_mark(None)
+
+    async def _send_mark(self, name: str | None) -> None:
+        self._last_mark += 1
+        self._marks.append((self._last_mark, self._frames_since_mark, name))
+        self._frames_since_mark = 0
+        await self._command(f'{{"command":"MARK_MEDIA","correlation_id":"{self._last_mark}"}}')
+
+    async def _command(self, command: str) -> None:
+        if self._socket.closed:
+            return
+        try:
+            await self._socket.send_str(command)
+        except (aiohttp.ClientError, ConnectionError):
+            self._lost()
+
+    async def _audio(self, piece: bytes) -> None:
+        if self._socket.closed:
+            return
+        try:
+            await self._socket.send_bytes(piece)
+        except (aiohttp.ClientError, ConnectionError):
+            self._lost()
+
+    def _lost(self) -> None:
+        """Asterisk went away in mid-sentence: the reader notices too and tells the line."""
+        log.debug("media_write_refused")
+        self._room.set()
+
+    # -- from Asterisk
+
+    async def _read(self) -> None:
+        """The frame path: one callback for each message, nothing in between."""
+        on_audio = self._on_audio
+        async for message in self._socket:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                on_audio(message.data)
+            elif message.type is aiohttp.WSMsgType.TEXT:
+                self._on_control(json.loads(message.data))
+        self._room.set()
+        self.started.set()
+        self._on_closed()
+
+    def _on_control(self, event: dict[str, object]) -> None:
+        """A control message; there are a few in a second at most."""
+        kind = event.get("event")
+        if kind == "MEDIA_MARK_PROCESSED":
+            self._mark_processed(str(event.get("correlation_id")))
+        elif kind == "MEDIA_START":
+            if event.get("optimal_frame_size") != FRAME_BYTES:
+                log.error("media_format_unexpected", format=event.get("format"), size=event.get("optimal_frame_size"))
+            self.started.set()
+        elif kind == "MEDIA_XOFF":
+            self._xoff = True
+        elif kind == "MEDIA_XON":
+            self._xoff = False
+            self._room.set()
+        elif kind == "ERROR":
+            log.error("media_command_refused", reason=str(event.get("error_text"))[:200])
+
+    def _mark_processed(self, correlation_id: str) -> None:
+        """Everything up to this mark was heard. Marks of flushed audio may still come in: they are unknown by now."""
+        if not any(str(number) == correlation_id for number, _, _ in self._marks):
+            return
+        while self._marks:
+            number, frames, name = self._marks.popleft()
+            self._frames_on_the_way -= frames
+            if name is not None:
+                self._on_mark(name)
+            if str(number) == correlation_id:
+                break
+        self._room.set()
+
+
+def _nobody() -> None:
+    """The socket was closed by us: there is nobody to tell."""
