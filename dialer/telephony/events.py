@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-from dialer.errors import AriError, AriUnavailableError
+from dialer.errors import AriError, AriUnavailableError, ConflictError
 from dialer.settings import AriSettings
 from dialer.telephony.ari import AriClient
 
@@ -73,17 +73,23 @@ class AriEvents:
             await self._socket.close()
 
     def listen(self, channel_id: str, listener: Listener) -> None:
-        """Send a channel's events to `listener`, on the event loop."""
+        """Send a channel's events to `listener`, on the event loop.
+
+        Raises ConflictError when somebody listens already: the channel is another line's.
+        """
+        if channel_id in self._listeners:
+            raise ConflictError(f"channel {channel_id} lives already")
         self._listeners[channel_id] = listener
 
     def confirm(self, channel_id: str) -> None:
         """The channel exists: from now on its absence means that it has ended."""
         self._confirmed.add(channel_id)
 
-    def forget(self, channel_id: str) -> None:
-        """Stop sending a channel's events."""
-        self._listeners.pop(channel_id, None)
-        self._confirmed.discard(channel_id)
+    def forget(self, channel_id: str, listener: Listener) -> None:
+        """Stop sending a channel's events to this listener."""
+        if self._listeners.get(channel_id) == listener:
+            del self._listeners[channel_id]
+            self._confirmed.discard(channel_id)
 
     async def _run(self) -> None:
         """Connect, listen, and when it breaks wait a little longer each time."""

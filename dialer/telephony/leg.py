@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -26,6 +27,8 @@ _DIAL_TRIES = 5
 _DIAL_PAUSE_S = 0.02
 _NOT_IN_STASIS = 409
 _NO_CHANNEL_MADE = 500
+#: Channel state that a `dialstatus` tells of; early media counts as ringing.
+_STATE_OF_DIAL = {"ANSWER": "Up", "RINGING": "Ringing", "PROGRESS": "Ringing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class Leg:
         except (AriUnavailableError, AriError) as error:
             log.warning("leg_left_to_its_cap", channel=self.channel_id, reason=str(error))
         finally:
-            self._events.forget(self.channel_id)
+            self._events.forget(self.channel_id, self._on_event)
             self._end(LegEnd(CAUSE_UNKNOWN, vanished=True))
 
     # -- stages of dial
@@ -120,7 +123,7 @@ class Leg:
             await self._ari.create_channel(self.channel_id, endpoint, variables)
         except (AriError, ConflictError):
             self._ours = False
-            self._events.forget(self.channel_id)
+            self._events.forget(self.channel_id, self._on_event)
             raise
         self._events.confirm(self.channel_id)
 
@@ -150,7 +153,8 @@ class Leg:
 
     async def _wait_for_answer(self, ring_timeout_s: float) -> Disposition | None:
         """Answer, failure, or our own ring timeout, whichever comes first."""
-        await asyncio.wait({self.answered, self.ended}, timeout=ring_timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        either: list[asyncio.Future[Any]] = [self.answered, self.ended]
+        await asyncio.wait(either, timeout=ring_timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if self.ended.done():
             return Disposition.HUNG_UP if self.answered.done() else self._failure()
         if self.answered.done():
@@ -185,9 +189,7 @@ class Leg:
         elif kind == "StasisStart":
             self._in_stasis.set()
         elif kind == "Dial":
-            self._on_state(
-                {"ANSWER": "Up", "RINGING": "Ringing", "PROGRESS": "Ringing"}.get(event.get("dialstatus", ""))
-            )
+            self._on_state(_STATE_OF_DIAL.get(event.get("dialstatus", "")))
         elif kind in ("ChannelStateChange", RECONCILED):
             self._on_state(event["channel"].get("state"))
             self._in_stasis.set()

@@ -200,7 +200,8 @@ class AriLine:
         """Whether the operator answered before the time was up and before the customer left."""
         ringing = asyncio.ensure_future(operator.dial(endpoint, variables, timeout_s))
         try:
-            await asyncio.wait({ringing, customer.ended}, return_when=asyncio.FIRST_COMPLETED)
+            either: list[asyncio.Future[Any]] = [ringing, customer.ended]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             return ringing.done() and ringing.result() is None and not customer.ended.done()
         finally:
             ringing.cancel()

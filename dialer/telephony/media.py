@@ -1,8 +1,8 @@
 """The media WebSocket of one call: audio both ways, and what the customer has really heard.
 
 What Asterisk does with each command is written down in docs/telephony.md. Its queue holds 1000 frames and drops
-silently what does not fit, so this side counts: every stretch of audio is followed by a mark, and at most `WINDOW_FRAMES`
-are ever on the way. XOFF and XON are honoured as well.
+silently what does not fit, so this side counts: every stretch of audio is followed by a mark, and at most
+`WINDOW_FRAMES` are ever on the way. XOFF and XON are honoured as well.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _FLUSH = '{"command":"FLUSH_MEDIA"}'
 
 
 class MediaSocket:
-    """One connected media WebSocket. After it has closed, every command does nothing: the call's end is told elsewhere."""
+    """One connected media WebSocket.
+
+    After it has closed, every command does nothing: the call's end is told elsewhere.
+    """
 
     def __init__(
         self,

@@ -30,7 +30,10 @@ def app_name() -> str:
 
 
 class AriSwitch:
-    """Implements `ports.Switch` on one Asterisk node. Made on a running event loop; `async with` or `start` and `close`."""
+    """Implements `ports.Switch` on one Asterisk node.
+
+    Made on a running event loop; `async with`, or `start` and `close`.
+    """
 
     def __init__(self, settings: Settings, *, app: str | None = None, rng: random.Random | None = None) -> None:
         self._settings = settings
