@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 #: prctl(2): the signal that this process gets when its parent dies.
 _PR_SET_PDEATHSIG = 1
@@ -30,3 +32,11 @@ def stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+
+
+def announce(path: Path, facts: dict[str, object]) -> None:
+    """Write `facts` as JSON for our own user's eyes, all at once: a reader never sees half of it."""
+    draft = path.with_name(path.name + ".part")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(facts), encoding="utf-8")
+    draft.replace(path)

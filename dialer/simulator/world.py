@@ -15,7 +15,7 @@ import structlog
 from dialer.errors import InputError
 from dialer.simulator.customer import Customer
 from dialer.simulator.lines import ADDRESSES
-from dialer.simulator.pbx.callees import OPERATOR, operator, refuses
+from dialer.simulator.pbx.callees import contract_callees
 from dialer.simulator.pbx.phone import Callee, Phone
 from dialer.simulator.personas import LONGEST_CALL_S, PERSONAS
 from dialer.simulator.voices import TIMBRES, Say, say_offline
@@ -111,12 +111,10 @@ class WorldCallees:
         self._say = say
 
     def __call__(self, number: str) -> Callee:
-        """The callee of one dial of `number`; numbers outside the world are unallocated."""
-        if number == OPERATOR:
-            return operator
+        """The callee of one dial of `number`; outside the world live the contract's callees and nobody else."""
         resident = self._residents.get(number)
         if resident is None:
-            return refuses(1)
+            return contract_callees(number)
         self._attempts[number] += 1
         return _callee(resident, self._attempts[number], self._say)
 

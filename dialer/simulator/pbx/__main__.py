@@ -1,6 +1,7 @@
 """The simulated PBX as a process: `python -m dialer.simulator.pbx --world world.json --ready ready.json`.
 
-Without `--world` the contract's callees answer. Once it listens, `{"port", "ari_url", "username", "password"}` is
+Without `--world` the contract's callees answer. Once it listens, `{"port", "ari_url", "username", "password",
+"pid"}` is
 printed as one JSON line and written to the `--ready` file. Ends on SIGTERM, SIGINT, or its parent's death.
 """
 
@@ -18,7 +19,7 @@ import uvloop
 from dialer.errors import DialerError
 from dialer.simulator.pbx import Callees, SimulatedPbx, contract_callees
 from dialer.simulator.pbx.server import serve_until
-from dialer.simulator.process import die_with_parent, stop_on_signals
+from dialer.simulator.process import announce, die_with_parent, stop_on_signals
 from dialer.simulator.world import World, WorldCallees
 
 
@@ -51,15 +52,17 @@ async def _serve(given: argparse.Namespace, callees: Callees) -> None:
 
 
 def _announce(pbx: SimulatedPbx, ready: Path | None) -> None:
-    access = {"port": pbx.port, "ari_url": pbx.ari_url, "username": pbx.username, "password": pbx.password}
-    line = json.dumps(access)
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    access: dict[str, object] = {
+        "port": pbx.port,
+        "ari_url": pbx.ari_url,
+        "username": pbx.username,
+        "password": pbx.password,
+        "pid": os.getpid(),
+    }
     if ready is not None:
-        fresh = ready.with_name(ready.name + ".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(line, encoding="utf-8")
-        fresh.replace(ready)
+        announce(ready, access)
+    sys.stdout.write(json.dumps(access) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

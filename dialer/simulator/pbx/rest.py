@@ -51,7 +51,10 @@ class Rest:
             web.post("/ari/channels/{channel}", self.originate),
             web.delete("/ari/channels/{channel}", self.hangup),
             web.post("/ari/channels/{channel}/dial", self.dial),
-            web.post("/ari/channels/{channel}/answer", self.answer),
+            web.post("/ari/channels/{channel}/answer", self.indicate),
+            web.post("/ari/channels/{channel}/ring", self.indicate),
+            web.post("/ari/channels/{channel}/progress", self.indicate),
+            web.post("/ari/channels/{channel}/dtmf", self.indicate),
             web.get("/ari/channels/{channel}/variable", self.get_variable),
             web.post("/ari/channels/{channel}/variable", self.set_variable),
             web.get("/ari/bridges", self.list_bridges),
@@ -116,7 +119,8 @@ class Rest:
         self._switch.hangup(channel, cause, requested=REQUESTED_BY_ARI)
         return web.Response(status=204)
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def indicate(self, request: web.Request) -> web.Response:
+        """Answer, ring, progress and digits towards a simulated phone: accepted, and nothing comes of it."""
         self._in_stasis(self._channel(request))
         return web.Response(status=204)
 
