@@ -158,8 +158,10 @@ async def insert_orders(
     unique: dict[str, Order] = {}
     repeated: list[str] = []
     for order in batch:
-        if unique.setdefault(order.order_id, order) is not order:
+        if order.order_id in unique:
             repeated.append(order.order_id)
+        else:
+            unique[order.order_id] = order
     rows = [_incoming(order) for order in unique.values()]
     await tx.execute(_MAKE_INCOMING)
     await tx.execute(_EMPTY_INCOMING)
