@@ -6,16 +6,15 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import structlog
 
 from dialer import calls, campaigns, delivery
-from dialer.conversation.hearing_models import preload
+from dialer.conversation.comprehension import SessionPorts
+from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.script import Script, load_script
-from dialer.conversation.session import SessionPorts
 from dialer.errors import ConfigError
 from dialer.ledger.claims import Released
 from dialer.ledger.store import Ledger
@@ -25,8 +24,7 @@ from dialer.speech.offline import OfflineSynthesizer
 from dialer.speech.phrase_bank import PhraseBankRecognizer
 from dialer.speech.ports import Recognizer, Synthesizer
 from dialer.speech.voice import Voice
-from dialer.telephony.ari import AriClient
-from dialer.telephony.line import AriSwitch
+from dialer.telephony.switch import AriSwitch
 from dialer.understanding.service import RulesThenModel
 
 log = structlog.get_logger(__name__)
@@ -71,20 +69,15 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
-
-
 class Runtime:
     """What a worker process holds: one ledger, one orders API and, for call workers, one switch and one voice."""
 
     def __init__(self, settings: Settings) -> None:
+        """Call on the event loop that will run it all."""
         self._settings = settings
         self._ledger = make_ledger(settings)
         self._orders = make_orders_api(settings)
-        self._ari = AriClient(settings.ari, app=f"dialer-{worker_name()}")
-        self._switch = AriSwitch(self._ari, settings)
+        self._switch = AriSwitch(settings)
         self._calls: calls.CallPorts | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -96,15 +89,17 @@ class Runtime:
         def script(name: str) -> Script:
             return load_script(config_dir() / "scripts", name)
 
-        preload()
+        judges = JudgePool()
+        judges.warm()
         session = SessionPorts(
             voice=make_voice(settings),
             recognizer=make_recognizer(settings),
             understanding=RulesThenModel.from_settings(settings),
+            judges=judges,
             min_confidence=settings.understanding.min_confidence,
             operator_endpoint=settings.operator_endpoint,
         )
-        await self._ari.start()
+        await self._switch.start()
         self._calls = calls.CallPorts(
             ledger=self._ledger,
             switch=self._switch,
@@ -124,20 +119,16 @@ class Runtime:
 
     async def release_batch(self, publish: Callable[[Sequence[Released]], None]) -> int:
         """Release due orders."""
-        return await campaigns.release_batch(
-            self._ledger, now=now(), node=self._settings.ari.node, publish=publish
-        )
+        return await campaigns.release_batch(self._ledger, node=self._settings.ari.node, publish=publish)
 
     async def open_campaigns(self) -> None:
-        """Open campaigns by cron and finish those that are done."""
-        await campaigns.open_due(self._ledger, now=now())
-        await campaigns.finish_done(self._ledger, now=now())
+        """Open campaigns by cron."""
+        await campaigns.open_due(self._ledger)
 
     async def upkeep(self, publish: Callable[[Sequence[Released]], None]) -> None:
         """Resolve lost attempts and publish stale ones again."""
         await campaigns.upkeep(
             self._ledger,
-            now=now(),
             hangup=self._switch.hangup_attempt,
             publish=publish,
             grace_s=self._settings.calls.publish_grace_s,
@@ -147,13 +138,13 @@ class Runtime:
     async def deliver_outcomes(self) -> None:
         """Tell the shop what is due."""
         if self._orders is not None:
-            await delivery.deliver_due(self._ledger, self._orders, now=now(), settings=self._settings.orders_api)
+            await delivery.deliver_due(self._ledger, self._orders, settings=self._settings.orders_api)
 
     async def close(self) -> None:
         """Disconnect from everything."""
         if self._keeper is not None:
             self._keeper.cancel()
-        closing: list[Any] = [self._ari.close(), self._ledger.close()]
+        closing: list[Any] = [self._switch.close(), self._ledger.close()]
         if self._orders is not None:
             closing.append(self._orders.close())
         await asyncio.gather(*closing)

@@ -6,20 +6,23 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 
+from dialer.conversation.comprehension import SessionPorts
+from dialer.conversation.notes import Talk
 from dialer.conversation.script import OrderScript, Script
-from dialer.conversation.session import Session, SessionPorts, Talk
+from dialer.conversation.session import Session
 from dialer.domain.outcome import Decision, Disposition, Outcome
 from dialer.domain.policy import NextStep, Skip, next_step
 from dialer.errors import AriError, AriUnavailableError, ConflictError, DialerError, LedgerError, OrdersApiError
 from dialer.ledger import claims, dnc
 from dialer.ledger.claims import AttemptJob
-from dialer.ledger.store import Ledger
+from dialer.ledger.store import Ledger, database_now
 from dialer.settings import Settings
 from dialer.telephony.ports import DialRequest, Line, LineHandlers, Switch
 
@@ -52,7 +55,6 @@ class CallPorts:
     orders: OrderLookup | None
     settings: Settings
     worker: str
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     #: Running attempts, for the lease keeper.
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -88,9 +90,8 @@ async def _tell(ports: CallPorts, job: AttemptJob) -> None:
 
 async def _claim(ports: CallPorts, attempt_id: str) -> AttemptJob | None:
     async with ports.ledger.begin() as tx:
-        job = await claims.claim_attempt(
-            tx, attempt_id, ports.worker, now=ports.now(), lease_s=ports.settings.calls.lease_s
-        )
+        lease_s = ports.settings.calls.lease_s
+        job = await claims.claim_attempt(tx, attempt_id, ports.worker, now=await database_now(tx), lease_s=lease_s)
     if job is None:
         log.info("attempt_not_claimed", attempt_id=attempt_id)
     return job
@@ -132,7 +133,7 @@ async def _call(ports: CallPorts, job: AttemptJob) -> tuple[Outcome, dict[str, A
 async def _dial_and_talk(
     ports: CallPorts, job: AttemptJob, line: Line, script: OrderScript
 ) -> tuple[Outcome, dict[str, Any]]:
-    session = Session(line, script, ports.session, today=ports.now().date(), max_call_s=job.campaign.plan.max_call_s)
+    session = Session(line, script, ports.session, today=_today(job), max_call_s=job.campaign.plan.max_call_s)
     handlers = LineHandlers(on_audio=session.on_audio, on_digit=session.on_digit, on_mark=session.on_mark)
     warming = asyncio.create_task(session.warm())
     try:
@@ -146,11 +147,16 @@ async def _dial_and_talk(
 
 async def _talk(ports: CallPorts, job: AttemptJob, session: Session) -> tuple[Outcome, dict[str, Any]]:
     async with ports.ledger.begin() as tx:
-        ours = await claims.mark_talking(tx, job.attempt_id, ports.worker, now=ports.now())
+        ours = await claims.mark_talking(tx, job.attempt_id, ports.worker, now=await database_now(tx))
     if not ours:
         return Outcome(Disposition.LOST), {}
     talk = await session.run()
     return talk.outcome, _keep(ports, job, talk)
+
+
+def _today(job: AttemptJob) -> date:
+    """The date where the customer is: "tomorrow" is meant there."""
+    return datetime.now(ZoneInfo(job.order.timezone or job.campaign.plan.window.timezone)).date()
 
 
 def _request(ports: CallPorts, job: AttemptJob) -> DialRequest:
@@ -223,17 +229,17 @@ async def settle(
 async def _settle_once(
     ports: CallPorts, job: AttemptJob, outcome: Outcome, artifacts: dict[str, Any], step: NextStep | None
 ) -> bool:
-    now = ports.now()
-    follows = step or next_step(
-        outcome,
-        attempt_number=job.number,
-        now=now,
-        countdowns_s=job.campaign.plan.retry_countdowns_s,
-        window=job.campaign.plan.window,
-        timezone=job.order.timezone,
-        time_scale=ports.settings.time_scale,
-    )
     async with ports.ledger.begin() as tx:
+        now = await database_now(tx)
+        follows = step or next_step(
+            outcome,
+            attempt_number=job.number,
+            now=now,
+            countdowns_s=job.campaign.plan.retry_countdowns_s,
+            window=job.campaign.plan.window,
+            timezone=job.order.timezone,
+            time_scale=ports.settings.time_scale,
+        )
         if outcome.decision is Decision.DO_NOT_CALL:
             await dnc.add(tx, job.order.phone, reason="asked in a call", now=now)
         return await claims.settle_attempt(
@@ -257,7 +263,7 @@ async def keep_leases(ports: CallPorts) -> None:
             continue
         try:
             async with ports.ledger.begin() as tx:
-                ours = await claims.renew_leases(tx, ports.worker, ids, ports.now() + lease)
+                ours = await claims.renew_leases(tx, ports.worker, ids, await database_now(tx) + lease)
         except LedgerError:
             log.warning("lease_renewal_failed", attempts=len(ids))
             continue

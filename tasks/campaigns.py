@@ -30,7 +30,7 @@ def release_batch() -> None:
 
 @app.task(name="tasks.campaigns.open_campaigns")  # type: ignore[untyped-decorator]
 def open_campaigns() -> None:
-    """Open campaigns whose cron time has come, and finish those that are done."""
+    """Open campaigns whose cron time has come."""
     run_on_loop(current_runtime().open_campaigns())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from celery import Celery
 from celery.signals import setup_logging
-from kombu import Queue
 
 from dialer.settings import Settings, settings
 from dialer.telemetry import configure_logging
@@ -51,7 +50,7 @@ def make_app(config: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options=REDIS_OPTIONS if broker_url.startswith("redis") else {},
-        task_queues=[Queue(BATCH_QUEUE), Queue(calls_queue(config.ari.node))],
+        task_queues={BATCH_QUEUE: {}, calls_queue(config.ari.node): {}},
         task_default_queue=BATCH_QUEUE,
         task_create_missing_queues=True,
         beat_schedule=beat_schedule(config.tick_s),

@@ -39,9 +39,13 @@ class Host:
     def start(self, *, place_calls: bool) -> None:
         """Start the loop; a worker that places calls connects to Asterisk and loads its models now."""
         self._thread.start()
-        self.runtime = self._make_runtime()
+        self.runtime = self.run(self._start(place_calls=place_calls), START_TIMEOUT_S)
+
+    async def _start(self, *, place_calls: bool) -> Runtime:
+        runtime = self._make_runtime()
         if place_calls:
-            self.run(self.runtime.start_calls(), START_TIMEOUT_S)
+            await runtime.start_calls()
+        return runtime
 
     def run(self, work: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
         """Run a coroutine on the loop from another thread and wait for it."""

@@ -126,7 +126,10 @@ class Transcript:
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
         """Write as JSON: `about` (ids, decision) and the lines."""
-        body = {**about, "lines": [{k: v for k, v in asdict(line).items() if v not in (None, {})} for line in self.lines]}
+        body = {
+            **about,
+            "lines": [{k: v for k, v in asdict(line).items() if v not in (None, {})} for line in self.lines],
+        }
         path.write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
 
 

@@ -162,7 +162,7 @@ def _compile(environment: ImmutableSandboxedEnvironment, name: str, key: str, te
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - speech
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     filters: dict[str, Callable[..., str]] = {
         "rubles": spoken.rubles,
         "day": _day,

@@ -1,56 +1,33 @@
 """One conversation: joins a line, a voice, a recogniser and the dialogue.
 
-Frames go straight from the line into the turn detector; everything else (turns, keys, marks, timers, readings)
-passes through one queue, so that the dialogue sees one event at a time.
+Frames go straight from the line into the turn detector. Everything else (turns, keys, timers, readings) passes
+through one queue, so that the dialogue sees one event at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from typing import Any
 
 import structlog
 
+from dialer.conversation import moves
+from dialer.conversation.comprehension import SessionPorts, Understood, comprehend
 from dialer.conversation.dialogue import advance
-from dialer.conversation.listening import Listener, Utterance
-from dialer.conversation.machine import is_machine
-from dialer.conversation.moves import (
-    EXPECT_AT,
-    Answered,
-    Digit,
-    End,
-    Event,
-    Hangup,
-    Heard,
-    HearingFailed,
-    Listen,
-    MachineDetected,
-    Result,
-    Resume,
-    Say,
-    Silence,
-    Step,
-    TimeUp,
-    Transfer,
-    TransferEnded,
-)
-from dialer.conversation.recording import BotTrack, CustomerTrack, Transcript, save_stereo
-from dialer.conversation.recording import Line as TranscriptLine
+from dialer.conversation.listening import Listener, Utterance, Voice
+from dialer.conversation.machine import MACHINE_SPEECH_S, is_machine
+from dialer.conversation.notes import Notes, Talk
 from dialer.conversation.script import OrderScript
 from dialer.conversation.speaking import Speaker, sentences
 from dialer.conversation.state import State
 from dialer.domain.intent import Action, Reading, Source
-from dialer.domain.outcome import Disposition, Outcome
-from dialer.errors import DialerError, ProviderError
-from dialer.speech.ports import Recognizer
+from dialer.errors import DialerError, ProviderError, TelephonyError
 from dialer.speech.spoken import speak_text
-from dialer.speech.voice import Voice
 from dialer.telephony.ports import Line
-from dialer.understanding.ports import Question, Understanding
 
 log = structlog.get_logger(__name__)
 
@@ -59,44 +36,15 @@ CAP_WARNING_S = 12.0
 #: Longest wait for the closing words, and for an operator to answer.
 CLOSING_LIMIT_S = 20.0
 TRANSFER_TIMEOUT_S = 30.0
-#: A customer who waits longer than this for an answer hears "one second".
+#: A customer who waits longer than this for an answer hears that the bot is there.
 HOLD_AFTER_S = 1.2
-#: Shorter interruptions are backchannels ("угу"): the bot goes on where it was, instead of beginning the sentence anew.
+#: After a shorter interruption ("угу") the bot goes on where it was instead of beginning the sentence anew.
 BACKCHANNEL_S = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class SessionPorts:
-    """What all conversations of a process share."""
-
-    voice: Voice
-    recognizer: Recognizer
-    understanding: Understanding
-    min_confidence: float = 0.7
-    operator_endpoint: str = ""
-
-
-@dataclass(slots=True)
-class Talk:
-    """What a conversation leaves behind."""
-
-    outcome: Outcome
-    transcript: Transcript
-    bot: BotTrack
-    customer: CustomerTrack
-    sources: dict[str, int] = field(default_factory=dict)
-    latency_ms: dict[str, list[int]] = field(default_factory=dict)
-
-    def save_recording(self, path: Path) -> None:
-        """Write the stereo WAV."""
-        save_stereo(path, bytes(self.bot.pcm), bytes(self.customer.pcm))
-
-
-@dataclass(frozen=True, slots=True)
-class _Understood:
-    utterance: Utterance
-    text: str
-    reading: Reading | None
+class _ClosingOver:
+    """The closing words have been heard, or have taken too long."""
 
 
 class Session:
@@ -104,25 +52,20 @@ class Session:
 
     def __init__(self, line: Line, script: OrderScript, ports: SessionPorts, *, today: date, max_call_s: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._line = line
-        self._script = script
-        self._ports = ports
-        self._today = today
-        self._max_call_s = max_call_s
+        self._line, self._script, self._ports = line, script, ports
+        self._today, self._max_call_s = today, max_call_s
         self._state = State(min_confidence=ports.min_confidence)
         self._answered_at = self._loop.time()
-        self._queue: asyncio.Queue[object] = asyncio.Queue()
-        self._bot, self._customer = BotTrack(), CustomerTrack()
-        self._transcript = Transcript()
-        self._speaker = Speaker(line, ports.voice, self._bot, self._now, self._queue.put_nowait)
-        self._listener = Listener(ports.recognizer, self._queue.put_nowait, self._now)
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._notes = Notes()
+        emit = self._queue.put_nowait
+        self._speaker = Speaker(line, ports.voice, self._notes.bot, self._now, emit)
+        self._listener = Listener(ports.recognizer, ports.judges, ports.ticker, emit, self._now, MACHINE_SPEECH_S)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._silence: asyncio.TimerHandle | None = None
-        self._hold: asyncio.TimerHandle | None = None
-        self._asked = ""
-        self._said: tuple[float, str] | None = None
-        self._result: Result | None = None
-        self._talk = Talk(Outcome(Disposition.HUNG_UP), self._transcript, self._bot, self._customer)
+        self._pending = 0
+        self._closing_over = False
+        self._closing: asyncio.Task[None] | None = None
 
     def _now(self) -> float:
         return self._loop.time() - self._answered_at
@@ -131,13 +74,12 @@ class Session:
 
     def on_audio(self, pcm: bytes) -> None:
         """The customer's audio."""
-        now = self._now()
-        self._customer.add(pcm, now)
-        self._listener.feed(pcm, now)
+        self._notes.customer.add(pcm, self._now())
+        self._listener.feed(pcm)
 
     def on_digit(self, digit: str) -> None:
         """A key."""
-        self._queue.put_nowait(Digit(digit))
+        self._queue.put_nowait(moves.Digit(digit))
 
     def on_mark(self, mark: str) -> None:
         """A sentence was heard."""
@@ -156,234 +98,199 @@ class Session:
     async def run(self) -> Talk:
         """Hold the conversation until it has a result and its last words were heard, or the call ends."""
         self._answered_at = self._loop.time()
-        cap = self._loop.call_later(max(1.0, self._max_call_s - CAP_WARNING_S), self._queue.put_nowait, TimeUp())
-        self._line.ended.add_done_callback(self._on_ended)
+        cap = self._loop.call_later(max(1.0, self._max_call_s - CAP_WARNING_S), self._queue.put_nowait, moves.TimeUp())
+        self._line.ended.add_done_callback(lambda _cause: self._queue.put_nowait(moves.Hangup()))
+        self._listener.start()
         try:
-            await self._apply(Answered())
-            while not self._finished():
-                await self._next_signal()
+            await self._apply(moves.Answered())
+            while not self._over():
+                await self._on_signal(await self._queue.get())
+        except TelephonyError as error:
+            log.warning("media_lost", error=type(error).__name__)
         finally:
             cap.cancel()
             await self._stop()
-        talked = self._now()
-        self._bot.end(talked)
-        self._note_bot_line(cut=self._speaker.speaking)
-        self._talk.outcome = self._outcome(talked)
-        return self._talk
+        self._state, _ = advance(self._state, moves.Hangup())
+        self._notes.bot_ends(self._speaker.heard_text if self._speaker.speaking else None)
+        cause = self._line.ended.result() if self._line.ended.done() else None
+        return self._notes.close(self._state.result or moves.Result(), cause, self._now())
 
-    def _finished(self) -> bool:
-        return self._line.ended.done() or (self._result is not None and not self._speaker.speaking and self._quiet())
+    def _over(self) -> bool:
+        return self._line.ended.done() or self._closing_over
 
-    def _quiet(self) -> bool:
-        return not self._listener.busy
-
-    def _on_ended(self, _cause: asyncio.Future[int]) -> None:
-        self._queue.put_nowait(Hangup())
-
-    async def _next_signal(self) -> None:
-        signal = await self._queue.get()
+    async def _on_signal(self, signal: object) -> None:
         match signal:
+            case Voice():
+                await self._on_voice(signal)
             case Utterance():
                 self._on_utterance(signal)
-            case _Understood():
+            case Understood():
                 await self._on_understood(signal)
-            case Silence() if self._listener.busy or self._speaker.speaking:
-                self._arm_silence()
-            case Digit():
-                self._note_customer(signal.digit, Reading(Action.UNKNOWN, source=Source.DTMF))
-                await self._speaker.stop()
-                await self._apply(signal)
-            case Exception():
-                raise signal if isinstance(signal, DialerError) else RuntimeError("speaking failed") from signal
-            case str():
-                await self._on_speech(signal)
-            case None:
+            case _ClosingOver():
+                # Whoever speaks into the closing words is heard out first.
+                self._closing_over = not (self._pending or self._listener.in_turn) or self._speaker.speaking
+            case moves.Silence() if self._pending or self._listener.in_turn:
                 pass
-            case _:
-                await self._apply(signal)  # type: ignore[arg-type]
+            case moves.Silence() if self._speaker.speaking:
+                self._rearm()
+            case moves.Digit(digit):
+                self._notes.customer_said(
+                    digit, Reading(Action.UNKNOWN, source=Source.DTMF, confidence=1.0), self._now()
+                )
+                await self._apply(signal)
+            case DialerError():
+                raise signal
+            case moves.Silence() | moves.TimeUp() | moves.Hangup() | moves.TransferEnded():
+                await self._apply(signal)
 
-    async def _on_speech(self, what: str) -> None:
-        """The customer's voice starts ("started") or turns out to be a click or cough ("dropped")."""
-        if what == "started":
+    async def _on_voice(self, voice: Voice) -> None:
+        if voice is Voice.STARTED:
             self._disarm_silence()
-            if self._speaker.speaking and self._script.timings(self._state.step).interruptible:
+            if self._script.timings(self._state.step).interruptible:
                 await self._speaker.pause()
-        elif what == "dropped":
-            await self._speaker.resume()
-            self._arm_silence()
-        elif what == "endless" and self._state.step is Step.CONFIRM_ORDER and self._state.turns <= 1:
-            await self._apply(MachineDetected())
+        elif voice is Voice.DROPPED:
+            await self._go_on(None)
+        elif self._at_first_turn():
+            await self._apply(moves.MachineDetected())
+
+    def _at_first_turn(self) -> bool:
+        return self._state.step is moves.Step.CONFIRM_ORDER and self._state.turns <= 1
 
     def _on_utterance(self, utterance: Utterance) -> None:
         """A turn has ended: hear and understand it while signals go on."""
-        if self._hold is None:
-            self._hold = self._loop.call_later(HOLD_AFTER_S, self._say_hold)
+        if self._speaker.speaking and not self._script.timings(self._state.step).interruptible:
+            return
+        self._pending += 1
         self._spawn(self._understand(utterance))
 
     async def _understand(self, utterance: Utterance) -> None:
-        question = Question(
-            expect=EXPECT_AT[self._state.step],
-            today=self._today,
-            asked=self._asked,
-            order=self._order_context(),
-            pending_address=self._state.address or None,
-        )
+        hold = self._loop.call_later(HOLD_AFTER_S, lambda: self._spawn(self._hold()))
         try:
-            heard = await self._listener.text_of(utterance, hint=self._asked)
-            started = self._now()
-            reading = await self._ports.understanding.understand(heard, question) if heard else Reading(Action.UNKNOWN)
-            utterance.latency_ms["understanding"] = round((self._now() - started) * 1000)
-        except ProviderError as error:
-            log.warning("hearing_failed", provider=error.provider)
-            self._queue.put_nowait(_Understood(utterance, "", None))
-            return
-        self._queue.put_nowait(_Understood(utterance, heard, reading))
+            heard = await comprehend(self._ports, self._listener, self._script, self._state, self._today, utterance)
+        finally:
+            hold.cancel()
+        self._queue.put_nowait(heard)
 
-    def _order_context(self) -> dict[str, str]:
-        keys = ("order_id", "amount", "delivery_date", "delivery_window", "address")
-        return {key: str(self._script.values[key]) for key in keys if self._script.values.get(key) is not None}
+    async def _hold(self) -> None:
+        """The answer takes long: let the customer hear that the bot is there."""
+        if self._speaker.paused:
+            await self._speaker.resume()
+        elif not self._speaker.speaking:
+            self._speaker.say(self._script.text("hold"))
 
-    async def _on_understood(self, heard: _Understood) -> None:
-        self._cancel_hold()
-        self._listener.done(heard.utterance)
+    async def _on_understood(self, heard: Understood) -> None:
+        self._pending -= 1
         if heard.reading is None:
-            await self._speaker.stop()
-            await self._apply(HearingFailed())
+            await self._apply(moves.HearingFailed())
             return
-        question_heard = self._speaker.question_begun
-        self._note_customer(heard.text, heard.reading, heard.utterance)
-        if is_machine(heard.text, heard.utterance.speech_s) and self._state.turns <= 1:
-            await self._apply(MachineDetected())
-            return
-        await self._apply(Heard(heard.reading, question_heard), heard.utterance)
+        self._notes.customer_said(heard.text, heard.reading, heard.utterance.started_s, heard.utterance)
+        if self._at_first_turn() and is_machine(heard.text, heard.utterance.speech_s):
+            await self._apply(moves.MachineDetected())
+        else:
+            await self._apply(moves.Heard(heard.reading, self._speaker.question_begun), heard.utterance)
 
     # What the dialogue wants done.
 
-    async def _apply(self, event: Event, utterance: Utterance | None = None) -> None:
-        self._state, moves = advance(self._state, event)
-        says = [self._script.text(move.prompt, **move.values) for move in moves if isinstance(move, Say)]
+    async def _apply(self, event: moves.Event, utterance: Utterance | None = None) -> None:
+        self._state, doing = advance(self._state, event)
+        says = [move for move in doing if isinstance(move, moves.Say)]
         if says:
-            await self._say(" ".join(says), utterance)
-        for move in moves:
-            match move:
-                case Listen(step):
-                    self._result = None
-                    self._listener.end_pause_ms = self._script.timings(step).end_pause_ms
-                    self._arm_silence()
-                case Resume():
-                    await self._go_on(utterance)
-                case Transfer():
-                    self._spawn(self._transfer())
-                case End(result):
-                    self._result = result
-                    self._disarm_silence()
-                    self._spawn(self._wake_when_said())
-                case Say():
-                    pass
+            text = " ".join(self._script.text(say.prompt, **say.values) for say in says)
+            await self._say(text, utterance)
+        elif any(isinstance(move, moves.End) for move in doing):
+            await self._fall_silent()
+        for move in doing:
+            await self._follow(move, utterance)
+
+    async def _follow(self, move: moves.Move, utterance: Utterance | None) -> None:
+        match move:
+            case moves.Listen(step):
+                self._cancel_closing()
+                self._listener.end_pause_ms = self._script.timings(step).end_pause_ms
+                self._rearm()
+            case moves.Resume():
+                await self._go_on(utterance)
+            case moves.Transfer():
+                self._spawn(self._transfer())
+            case moves.End():
+                self._disarm_silence()
+                self._cancel_closing()
+                self._closing = self._spawn(self._close_when_said())
+            case moves.Say():
+                pass
 
     async def _say(self, text: str, utterance: Utterance | None) -> None:
-        self._note_bot_line(cut=self._speaker.speaking)
+        await self._fall_silent()
+        self._listener.hint = text
+        self._notes.bot_begins(text, self._now())
+        if utterance is None:
+            self._speaker.say(text)
+        else:
+            self._speaker.say(text, lambda at: self._notes.replied(utterance, at))
+
+    async def _fall_silent(self) -> None:
+        self._notes.bot_ends(self._speaker.heard_text if self._speaker.speaking else None)
         await self._speaker.stop()
-        self._asked = text
-        self._said = (self._now(), text)
-        self._speaker.say(text)
-        if utterance is not None:
-            self._spawn(self._measure_reply(utterance))
 
     async def _go_on(self, utterance: Utterance | None) -> None:
-        if not self._speaker.speaking:
-            self._arm_silence()
-        elif utterance is not None and utterance.speech_s > BACKCHANNEL_S:
+        if utterance is not None and utterance.speech_s > BACKCHANNEL_S:
             await self._speaker.repeat_sentence()
         else:
             await self._speaker.resume()
+        if self._closing is not None and self._closing.done():
+            self._closing = self._spawn(self._close_when_said())
+        self._rearm()
 
     async def _transfer(self) -> None:
         await self._speaker.wait_over()
         reached = False
         if self._ports.operator_endpoint:
-            variables: Mapping[str, str] = {"ORDER_ID": str(self._script.values["order_id"])}
+            variables = {"ORDER_ID": str(self._script.values["order_id"])}
             reached = await self._line.transfer(self._ports.operator_endpoint, variables, TRANSFER_TIMEOUT_S)
         if reached:
-            self._state, _ = advance(self._state, TransferEnded(reached=True))
-            await asyncio.wait({self._line.ended})
-            return
-        self._queue.put_nowait(TransferEnded(reached=False))
+            # The customer talks with a person now: the bot only waits for the end of the call.
+            self._state, _ = advance(self._state, moves.TransferEnded(reached=True))
+        else:
+            self._queue.put_nowait(moves.TransferEnded(reached=False))
 
-    async def _wake_when_said(self) -> None:
-        """Let the closing words be heard, bounded, then wake the loop so that it sees that all is over."""
+    async def _close_when_said(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._speaker.wait_over(), CLOSING_LIMIT_S)
-        self._queue.put_nowait(None)
+        self._queue.put_nowait(_ClosingOver())
 
-    def _say_hold(self) -> None:
-        if not self._speaker.speaking and self._result is None:
-            self._speaker.say(self._script.text("hold"))
+    def _cancel_closing(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
 
-    # Timers, notes and tidying up.
+    # Timers and tidying up.
 
-    def _arm_silence(self) -> None:
+    def _rearm(self) -> None:
+        """Ask again if nothing is said for the step's answer time after all has been heard."""
         self._disarm_silence()
-        if self._result is not None or self._state.step in (Step.TRANSFER, Step.CLOSING):
-            return
-        wait_s = self._speaker.left_s() + self._script.timings(self._state.step).answer_timeout_s
-        self._silence = self._loop.call_later(wait_s, self._queue.put_nowait, Silence())
+        if not self._state.ended and self._state.step is not moves.Step.TRANSFER:
+            self._silence = self._loop.call_later(
+                self._speaker.left_s() + self._script.timings(self._state.step).answer_timeout_s,
+                self._queue.put_nowait,
+                moves.Silence(),
+            )
 
     def _disarm_silence(self) -> None:
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None
 
-    def _cancel_hold(self) -> None:
-        if self._hold is not None:
-            self._hold.cancel()
-            self._hold = None
-
-    async def _measure_reply(self, utterance: Utterance) -> None:
-        await self._speaker.began.wait()
-        if self._speaker.first_audio_at is not None:
-            reply = round((self._speaker.first_audio_at - utterance.speech_end_s) * 1000)
-            utterance.latency_ms["reply"] = reply
-            for stage, value in utterance.latency_ms.items():
-                self._talk.latency_ms.setdefault(stage, []).append(value)
-
-    def _note_customer(self, text: str, reading: Reading, utterance: Utterance | None = None) -> None:
-        source = reading.source.value
-        self._talk.sources[source] = self._talk.sources.get(source, 0) + 1
-        at_s = utterance.speech_start_s if utterance else self._now()
-        latency = utterance.latency_ms if utterance else {}
-        self._transcript.add(
-            TranscriptLine(round(at_s, 2), "customer", text, reading.action.value, source, reading.confidence, latency)
-        )
-
-    def _note_bot_line(self, *, cut: bool) -> None:
-        if self._said is not None:
-            at_s, text = self._said
-            heard = self._speaker.heard_text if cut else text
-            self._transcript.add(TranscriptLine(round(at_s, 2), "bot", heard or text, heard_in_full=not cut))
-            self._said = None
-
-    def _spawn(self, work: object) -> None:
-        task: asyncio.Task[object] = asyncio.create_task(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _stop(self) -> None:
         self._disarm_silence()
-        self._cancel_hold()
         self._listener.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _outcome(self, talked: float) -> Outcome:
-        result = self._state.result or Result()
-        cause = self._line.ended.result() if self._line.ended.done() else None
-        if result.voicemail:
-            disposition = Disposition.VOICEMAIL
-        elif result.decision is not None or result.call_later_s is not None:
-            disposition = Disposition.ANSWERED
-        else:
-            disposition = Disposition.HUNG_UP
-        return Outcome(disposition, result.decision, dict(result.data), cause, result.call_later_s, round(talked, 2))
+        await self._speaker.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dialer.conversation.recording import BotTrack
+from dialer.errors import DialerError
 from dialer.speech.spoken import speak_text
 from dialer.speech.voice import Voice
 from dialer.telephony.ports import Line
@@ -52,7 +53,12 @@ class Speaker:
     """Says texts on a line. `now` gives seconds since answer."""
 
     def __init__(
-        self, line: Line, voice: Voice, track: BotTrack, now: Callable[[], float], on_failure: Callable[[Exception], None]
+        self,
+        line: Line,
+        voice: Voice,
+        track: BotTrack,
+        now: Callable[[], float],
+        on_failure: Callable[[DialerError], None],
     ) -> None:
         self._line = line
         self._voice = voice
@@ -65,8 +71,6 @@ class Speaker:
         self._paused = False
         self.over = asyncio.Event()
         self.over.set()
-        #: When the first audio of the latest `say` was handed over.
-        self.first_audio_at: float | None = None
 
     @property
     def speaking(self) -> bool:
@@ -88,33 +92,32 @@ class Speaker:
         """What the customer has really got, in whole sentences."""
         return " ".join(sentence.text for sentence in self._sentences if sentence.heard)
 
-    def say(self, text: str) -> None:
-        """Say `text` after what is being said; returns at once."""
+    def say(self, text: str, on_first_audio: Callable[[float], None] = lambda _at: None) -> None:
+        """Say `text` after what is being said; returns at once. `on_first_audio` gets the time of its first audio."""
         if not self.speaking:
             self._sentences = []
-            self.first_audio_at = None
         added = []
         for part in sentences(text):
             self._count += 1
             added.append(Sentence(f"s{self._count}", part))
         self._sentences += added
         self.over.clear()
-        self._saying = asyncio.create_task(self._play(added, self._saying))
+        self._saying = asyncio.create_task(self._play(added, self._saying, on_first_audio))
 
-    async def _play(self, added: list[Sentence], before: asyncio.Task[None] | None) -> None:
+    async def _play(
+        self, added: list[Sentence], before: asyncio.Task[None] | None, on_first_audio: Callable[[float], None]
+    ) -> None:
         if before is not None:
             await before
         try:
-            for sentence in added:
+            for number, sentence in enumerate(added):
                 pcm = await self._voice.prompt(speak_text(sentence.text))
-                if self.first_audio_at is None:
-                    self.first_audio_at = self._now()
                 self._track.play(pcm, self._now())
                 await self._line.play(pcm)
+                if number == 0:
+                    on_first_audio(self._now())
                 await self._line.mark(sentence.mark)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - handed to the session, which decides what becomes of the call
+        except DialerError as error:
             self._on_failure(error)
 
     def on_mark(self, mark: str) -> None:
@@ -159,6 +162,12 @@ class Speaker:
         self._paused = False
         self._sentences = [sentence for sentence in self._sentences if sentence.heard]
         self.over.set()
+
+    async def close(self) -> None:
+        """The call is over: stop handing audio over."""
+        if self._saying is not None:
+            self._saying.cancel()
+            await asyncio.gather(self._saying, return_exceptions=True)
 
     def left_s(self) -> float:
         """Seconds until everything handed over so far will have been heard."""

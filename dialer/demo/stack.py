@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from dialer.demo.processes import Processes
 from dialer.embedded.postgres import EmbeddedPostgres
 from dialer.embedded.redis import EmbeddedRedis
 from dialer.ledger.store import migrate
-from dialer.simulator.world import World
+from dialer.simulator.world import World, phrase_bank
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,11 @@ class StackPlan:
     call_workers: int = 1
     store_name: str = "Твой выбор"
     settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def save_phrase_bank(world: World, path: Path) -> None:
+    """Write the lines that may be heard in `world`, for the phrase-bank recogniser."""
+    path.write_text(json.dumps({"phrases": phrase_bank(world)}, ensure_ascii=False, indent=1), "utf-8")
 
 
 class Stack:
@@ -56,7 +62,7 @@ class Stack:
         world_file = self.services / "world.json"
         self._world.save(world_file)
         bank_file = self.services / "phrase-bank.json"
-        self._world.save_phrase_bank(bank_file)
+        save_phrase_bank(self._world, bank_file)
         token = secrets.token_urlsafe(16)
         self.processes.env |= {
             "DIALER_HOME": str(self.folder),
@@ -108,13 +114,13 @@ class Stack:
         queue = "batch" if name == "batch" else "calls"
         self.processes.start(
             name,
-            [*_CELERY, "worker", "-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@dialer", "-l", "INFO"],
+            [*_CELERY, "worker", "-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@dialer"],
             stop_timeout_s=60.0,
         )
 
     def start_beat(self, name: str) -> None:
         """A beat scheduler."""
-        self.processes.start(name, [*_CELERY, "beat", "-s", str(self.services / f"{name}-schedule"), "-l", "INFO"])
+        self.processes.start(name, [*_CELERY, "beat", "-s", str(self.services / f"{name}-schedule")])
 
     def close(self) -> None:
         """End everything, workers first."""

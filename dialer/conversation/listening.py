@@ -1,0 +1,195 @@
+"""The bot's ear: turns from frames, and their text, asked for at the pause so that it is there when the turn ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from dialer.conversation.hearing_models import JudgePool
+from dialer.conversation.turns import (
+    Pause,
+    SpeechDropped,
+    SpeechResumed,
+    SpeechStarted,
+    TurnDetector,
+    TurnEnded,
+    TurnEvent,
+)
+from dialer.speech.ports import Recognizer
+
+#: Seconds between ticks of the turn detectors.
+TICK_S = 0.02
+
+
+class Voice(Enum):
+    """What the customer's voice does."""
+
+    #: Somebody began to speak.
+    STARTED = "started"
+    #: It was a click or a cough.
+    DROPPED = "dropped"
+    #: Speech that goes on and on: a machine, or a very talkative person.
+    ENDLESS = "endless"
+
+
+@dataclass(eq=False, slots=True)
+class Utterance:
+    """One turn of the customer; times in seconds since answer, latencies in milliseconds by stage."""
+
+    words: asyncio.Task[str]
+    started_s: float
+    ended_s: float
+    turn_ended_s: float
+    latency_ms: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def speech_s(self) -> float:
+        """How long the customer spoke."""
+        return self.ended_s - self.started_s
+
+
+class Ticker:
+    """Ticks all calls of a process together: one timer instead of one for each call."""
+
+    def __init__(self) -> None:
+        self._ticked: set[Callable[[], None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, tick: Callable[[], None]) -> None:
+        """Call `tick` every 20 ms from now on."""
+        self._ticked.add(tick)
+        if self._timer is None:
+            self._schedule()
+
+    def remove(self, tick: Callable[[], None]) -> None:
+        """No more."""
+        self._ticked.discard(tick)
+
+    def _schedule(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._run)
+
+    def _run(self) -> None:
+        self._timer = None
+        for tick in tuple(self._ticked):
+            tick()
+        if self._ticked:
+            self._schedule()
+
+
+class Listener:
+    """Hears one call. Tells `emit` of `Voice` and `Utterance`; `now` gives seconds since answer."""
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        judges: JudgePool,
+        ticker: Ticker,
+        emit: Callable[[Voice | Utterance], None],
+        now: Callable[[], float],
+        endless_s: float,
+    ) -> None:
+        self._recognizer = recognizer
+        self._detector = TurnDetector(judges)
+        self._ticker = ticker
+        self._emit = emit
+        self.now = now
+        self._endless_s = endless_s
+        self._started_s: float | None = None
+        #: The transcription begun at the last pause, and all that are under way.
+        self._early: asyncio.Task[str] | None = None
+        self._transcribing: set[asyncio.Task[str]] = set()
+        #: What the recogniser is told was asked.
+        self.hint = ""
+        self._ticking = self._tick
+
+    def start(self) -> None:
+        """Begin to count time (at answer)."""
+        self._ticker.add(self._ticking)
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether the customer's turn is under way."""
+        return self._detector.in_turn
+
+    @property
+    def end_pause_ms(self) -> int:
+        """Silence that ends the customer's turn."""
+        return self._detector.end_pause_ms
+
+    @end_pause_ms.setter
+    def end_pause_ms(self, value: int) -> None:
+        self._detector.end_pause_ms = value
+
+    def feed(self, pcm: bytes) -> None:
+        """The customer's next audio."""
+        for event in self._detector.feed(pcm, self.now()):
+            self._on_event(event)
+
+    def _tick(self) -> None:
+        now = self.now()
+        for event in self._detector.tick(now):
+            self._on_event(event)
+        if self._started_s is not None and now - self._started_s > self._endless_s:
+            self._started_s = None
+            self._emit(Voice.ENDLESS)
+
+    def _on_event(self, event: TurnEvent) -> None:
+        match event:
+            case SpeechStarted(at):
+                self._started_s = at
+                self._emit(Voice.STARTED)
+            case Pause(utterance=pcm):
+                self._early = self._begin(pcm)
+            case SpeechResumed():
+                self._drop_early()
+            case SpeechDropped():
+                self._started_s = None
+                self._drop_early()
+                self._emit(Voice.DROPPED)
+            case TurnEnded():
+                self._started_s = None
+                self._emit(self._utterance(event))
+
+    def _utterance(self, event: TurnEnded) -> Utterance:
+        if not event.same_as_pause:
+            self._drop_early()
+        words, self._early = self._early or self._begin(event.utterance), None
+        return Utterance(words, event.started_at, event.ended_at, self.now())
+
+    async def text_of(self, utterance: Utterance) -> str:
+        """The utterance's words, "" if there are none. Raises ProviderError."""
+        text = await utterance.words
+        utterance.latency_ms["stt_after_turn"] = round((self.now() - utterance.turn_ended_s) * 1000)
+        return text
+
+    def _begin(self, pcm: bytes) -> asyncio.Task[str]:
+        task = asyncio.ensure_future(self._transcribe(pcm))
+        self._transcribing.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[str]) -> None:
+        self._transcribing.discard(task)
+        if not task.cancelled():
+            task.exception()  # a dropped early transcription may fail unseen
+
+    async def _transcribe(self, pcm: bytes) -> str:
+        text = ""
+        async for hypothesis in self._recognizer.transcribe(pcm, hint=self.hint):
+            text = hypothesis.text
+        return text.strip()
+
+    def _drop_early(self) -> None:
+        if self._early is not None:
+            self._early.cancel()
+            self._early = None
+
+    def close(self) -> None:
+        """Stop hearing and return what was borrowed."""
+        self._ticker.remove(self._ticking)
+        self._early = None
+        for task in tuple(self._transcribing):
+            task.cancel()
+        self._detector.close()
