@@ -39,6 +39,7 @@ class Segment:
 def render_html(report: Report, orders: list[OrderLine], *, store_name: str, artifacts_base: str) -> str:
     """The page. Raises ConfigError if the template is missing or wrong."""
     zone = ZoneInfo(report.timezone)
+    live = sum(step.live for step in report.funnel)
     try:
         return (
             _environment(zone, artifacts_base)
@@ -52,7 +53,7 @@ def render_html(report: Report, orders: list[OrderLine], *, store_name: str, art
                 state_bar=_bar(report.states, words.STATES),
                 decision_bars=_bar(report.decisions, words.DECISIONS),
                 funnel=[(step, _funnel_bar(step, report)) for step in report.funnel],
-                disposition_bar=_bar(report.dispositions, words.DISPOSITIONS),
+                disposition_bar=_bar(report.dispositions | {"live": live}, words.DISPOSITIONS),
                 listed_all=len(orders) >= report.orders,
             )
         )
