@@ -32,13 +32,11 @@ async def _echo(phone: Phone) -> None:
     await _forever()
 
 
-def refuses(cause: int, ring_s: float = 0.05) -> Callee:
-    """Rings shortly, then refuses with `cause`."""
+def refuses(cause: int) -> Callee:
+    """Refuses with `cause` and does not ring."""
 
     async def callee(phone: Phone) -> None:
-        if cause in (17, 21):
-            await phone.ringing()
-        await asyncio.sleep(ring_s)
+        await asyncio.sleep(0.05)
         await phone.reject(cause)
 
     return callee
@@ -52,7 +50,6 @@ async def rings_forever(phone: Phone) -> None:
 
 async def hangs_up_after_2s(phone: Phone) -> None:
     """Answers, plays a tone, and ends the call itself after two seconds."""
-    await phone.ringing()
     await phone.answer()
     phone.send(tone(1.5))
     await asyncio.sleep(2)
@@ -61,20 +58,17 @@ async def hangs_up_after_2s(phone: Phone) -> None:
 
 async def echoes(phone: Phone) -> None:
     """Answers and says back whatever it hears."""
-    await phone.ringing()
     await _echo(phone)
 
 
 async def sends_nothing(phone: Phone) -> None:
     """Answers and never sends a single frame."""
-    await phone.ringing()
     await phone.answer()
     await _forever()
 
 
 async def presses_keys(phone: Phone) -> None:
     """Answers and presses 1, 2 and 0 after half a second."""
-    await phone.ringing()
     await phone.answer()
     await asyncio.sleep(0.5)
     for digit in "120":
@@ -108,7 +102,6 @@ async def rings_then_echoes(phone: Phone) -> None:
 
 async def hangs_up_at_once(phone: Phone) -> None:
     """Answers and ends the call in the same breath."""
-    await phone.ringing()
     await phone.answer()
     await phone.hangup()
 

@@ -30,17 +30,11 @@ CAUSE_TEXTS: dict[int, str] = {
     127: "Interworking, unspecified",
 }
 
-#: Dial statuses of calls that were not answered, by cause.
-DIAL_STATUS: dict[int, str] = {
-    1: "CHANUNAVAIL",
-    17: "BUSY",
-    19: "NOANSWER",
-    21: "BUSY",
-    34: "CONGESTION",
-}
+#: The cause in ChannelHangupRequest when this side ends a channel: AST_SOFTHANGUP_EXPLICIT, not a Q.850 cause.
+REQUESTED = 32
 
 #: SIP statuses that come with a cause (`tech_cause`).
-TECH_CAUSES: dict[int, int] = {1: 404, 17: 486, 19: 480, 21: 603, 34: 503}
+TECH_CAUSES: dict[int, int] = {1: 404, 17: 486, 19: 480, 21: 403, 34: 503}
 
 #: `reason` of DELETE /channels/{id} and the cause that it stands for.
 HANGUP_REASONS: dict[str, int] = {

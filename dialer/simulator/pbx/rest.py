@@ -10,12 +10,10 @@ from uuid import uuid4
 from aiohttp import web
 
 from dialer.simulator.pbx.events import ENTITY_ID
-from dialer.simulator.pbx.model import HANGUP_REASONS, AriRefusal, Bridge, Channel
+from dialer.simulator.pbx.model import HANGUP_REASONS, REQUESTED, AriRefusal, Bridge, Channel
 from dialer.simulator.pbx.switch import NewChannel, Switch
 
 _NUMBER = re.compile(r"[/:]\+?(\d{3,15})(?:@|$)")
-#: The cause in the ChannelHangupRequest that a DELETE brings about.
-REQUESTED_BY_ARI = 32
 _CALLER = re.compile(r"\+?(\d+)")
 
 
@@ -116,7 +114,7 @@ class Rest:
         if reason is not None and reason not in HANGUP_REASONS:
             raise AriRefusal(400, "Invalid Reason")
         cause = int(code) if code is not None else HANGUP_REASONS[reason or "normal"]
-        self._switch.hangup(channel, cause, requested=REQUESTED_BY_ARI)
+        self._switch.hangup(channel, cause, requested=REQUESTED)
         return web.Response(status=204)
 
     async def indicate(self, request: web.Request) -> web.Response:

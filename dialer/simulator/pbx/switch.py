@@ -17,7 +17,7 @@ from dialer.simulator.pbx.frames import Background, FrameClock
 from dialer.simulator.pbx.media import MediaLeg
 from dialer.simulator.pbx.model import (
     CAUSE_TEXTS,
-    DIAL_STATUS,
+    REQUESTED,
     TECH_CAUSES,
     AriRefusal,
     Bridge,
@@ -92,7 +92,7 @@ class Switch:
         leg.task = asyncio.create_task(self._callees(leg.number)(leg), name=f"callee-{channel.id}")
         leg.task.add_done_callback(lambda task: self._callee_done(leg, task))
         if timeout_s >= 0:
-            self._after(channel, "ring", timeout_s, lambda: self.hangup(channel, 19))
+            self._after(channel, "ring", timeout_s, lambda: self.hangup(channel, 19, requested=REQUESTED))
 
     def external_media(self, new: NewChannel) -> Channel:
         """A media channel that waits for its WebSocket. Raises AriRefusal 409 when its id lives."""
@@ -104,6 +104,7 @@ class Switch:
         channel.variables["MEDIA_WEBSOCKET_CONNECTION_ID"] = connection_id
         channel.variables["MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE"] = "320"
         self.media[connection_id] = channel
+        self._dial_event(channel, "")
         self._after(channel, "connect", MEDIA_CONNECT_S, lambda: self.hangup(channel, 19))
         return channel
 
@@ -204,28 +205,27 @@ class Switch:
     def hangup(self, channel: Channel, cause: int, *, requested: int | None = None) -> None:
         """End a channel, whoever wants it; a second time does nothing.
 
-        `requested` is the cause that ChannelHangupRequest gives when it is not `cause`; 0 for no such event.
+        `requested` is the cause in ChannelHangupRequest when it was not the far end that ended it (REQUESTED);
+        0 for no such event.
         """
         if channel.ended:
             return
         channel.ended = True
         channel.stop_timers()
-        if isinstance(channel.leg, FarEnd) and channel.leg.task is not None and channel.state is not ChannelState.UP:
-            self._dial_event(channel, DIAL_STATUS.get(cause, "CANCEL"))
-        if requested != 0:
-            self._tell(channel, "ChannelHangupRequest", cause=requested or cause)
+        tech = (
+            {} if channel.state is ChannelState.UP or cause not in TECH_CAUSES else {"tech_cause": TECH_CAUSES[cause]}
+        )
+        if requested is None:
+            self._tell(channel, "ChannelHangupRequest", cause=cause, **tech)
+        elif requested:
+            self._tell(channel, "ChannelHangupRequest", cause=requested, soft=True)
         if channel.bridge is not None:
             self.leave(channel.bridge, channel)
         del self.channels[channel.id]
         if channel.in_stasis:
             self._tell(channel, "StasisEnd")
-        self._tell(
-            channel,
-            "ChannelDestroyed",
-            cause=cause,
-            cause_txt=CAUSE_TEXTS.get(cause, "Unknown"),
-            tech_cause=TECH_CAUSES.get(cause, 0),
-        )
+        cause_txt = CAUSE_TEXTS.get(cause, "Unknown")
+        self._tell(channel, "ChannelDestroyed", cause=cause, cause_txt=cause_txt, **tech)
         self.clock.need(bool(self.channels))
         self._end_leg(channel, cause)
 
@@ -263,10 +263,12 @@ class Switch:
 
     def destroy(self, bridge: Bridge) -> None:
         """Dissolve a bridge; its channels live on."""
+        # An application follows a bridge while it has channels in it, and until the end when they hung up there.
+        followers = bridge.apps - {channel.app for channel in bridge.channels}
         for channel in list(bridge.channels):
             self.leave(bridge, channel)
         del self.bridges[bridge.id]
-        for app in bridge.apps:
+        for app in followers:
             self._events.publish(app, "BridgeDestroyed", bridge=bridge.snapshot())
 
     # -- time and telling

@@ -36,12 +36,13 @@ async def test_an_answered_call_enters_stasis_and_ends_when_the_customer_hangs_u
     await client.event("ChannelDestroyed", channel_id="a-1")
     assert client.kinds("a-1") == [
         "ChannelStateChange",
-        "ChannelStateChange",
         "StasisStart",
         "ChannelHangupRequest",
         "StasisEnd",
         "ChannelDestroyed",
     ]
+    assert client.events[-1]["cause"] == 16
+    assert "tech_cause" not in client.events[-1]
     (record,) = client.pbx.calls
     assert record.answered_at is not None
     assert (record.number, record.cause) == ("79000000106", 16)
@@ -63,6 +64,8 @@ async def test_the_dialer_cancels_a_ringing_call(client: BareAri) -> None:
     status, _ = await client.request("DELETE", "channels/a-1?reason_code=16")
     destroyed = await client.event("ChannelDestroyed", channel_id="a-1")
     assert (status, destroyed["cause"]) == (204, 16)
+    request = await client.event("ChannelHangupRequest", channel_id="a-1")
+    assert (request["cause"], request["soft"]) == (32, True)
     assert (await client.request("GET", "channels/a-1"))[0] == 404
 
 
