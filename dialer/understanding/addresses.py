@@ -1,0 +1,209 @@
+"""Dictated addresses: "улица ленина дом пятнадцать квартира сорок два" is "улица ленина, дом 15, квартира 42"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dialer.understanding.numerals import Number
+from dialer.understanding.vocabulary import Token
+
+#: Longer texts are no address.
+MAX_ADDRESS = 200
+
+#: Words that name a street and stand before or after its name.
+STREETS = frozenset(
+    {"улица", "проспект", "переулок", "бульвар", "шоссе", "набережная", "площадь", "проезд", "аллея", "тупик"}
+    | {"тракт", "микрорайон", "квартал"}
+)
+#: Words that name a settlement.
+SETTLEMENTS = frozenset(
+    {"город", "поселок", "село", "деревня", "станица", "область", "край", "район", "снт", "хутор", "республика"}
+)
+#: Words that a number or a letter follows.
+UNITS = frozenset(
+    {"дом", "корпус", "строение", "квартира", "подъезд", "этаж", "литера", "офис", "участок", "помещение"}
+    | {"комната", "домофон", "владение", "секция", "код"}
+)
+_KEYWORDS = STREETS | SETTLEMENTS | UNITS
+#: What people say around an address.
+_INTRO_LEMMAS = frozenset(
+    {"записывать", "записать", "писать", "диктовать", "продиктовать", "адрес", "новый", "привезти", "доставить"}
+    | {"везти", "доставлять", "привозить", "отправить", "верно", "правильно", "неправильно", "неверно", "неверный"}
+    | {"почти", "поменять", "исправить", "изменить", "хотеть", "находиться", "жить", "следующий", "другой", "сменить"}
+)
+_INTRO_FORMS = frozenset(
+    {"нет", "да", "не", "так", "ага", "угу", "хорошо", "только", "но", "на", "по", "в", "а", "лучше", "тогда", "все"}
+    | {"будет", "это", "там", "ой", "ладно", "конечно", "давайте", "давай", "из", "к", "до", "именно", "точнее"}
+    | {"алло", "верный", "номер", "указано", "указан", "туда", "сюда", "совсем", "заново", "вот", "ошибка"}
+)
+#: Words inside an address that say nothing.
+_FILLERS = frozenset(
+    {"э", "эм", "м", "ну", "значит", "вот", "это", "пожалуйста", "там", "будет", "номер", "под", "номером", "дальше"}
+    | {"потом", "у", "нас", "и", "еще", "спасибо", "меня", "мне", "нам", "же", "то", "тот", "та", "уже"}
+)
+_LETTERS = frozenset("абвгдежкн")
+LEMMAS = _KEYWORDS | _INTRO_LEMMAS | {"дробь"}
+_ADJECTIVE_ENDINGS = ("ий", "ый", "ой", "ая", "яя", "ое", "ее")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address or a part of one. `sure`: a street, a house or the like is named by its kind."""
+
+    text: str
+    start: int
+    end: int
+    sure: bool
+    #: It has a number.
+    numbered: bool
+
+
+def find_address(tokens: Sequence[Token], numbers: Sequence[Number]) -> Address | None:
+    """The address in an answer, with introductions and contrasts ("а не сорок два") taken off; None without any."""
+    places = _without_contrast(tokens, _stripped(tokens))
+    if not places:
+        return None
+    by_start = {number.start: number for number in numbers if number.start in places}
+    keywords = [place for place in places if _keyword(tokens[place])]
+    names = [place for place in places if _is_name(tokens[place])]
+    sure = any(_has_value(place, places, tokens, by_start) for place in keywords)
+    if not sure and not (by_start and names):
+        return None
+    text = render(tokens, places, by_start)
+    if not text or len(text) > MAX_ADDRESS:
+        return None
+    return Address(text, places[0], places[-1] + 1, sure, bool(by_start))
+
+
+def _keyword(token: Token) -> str | None:
+    """The kind of address part that a word names."""
+    for lemma in token.lemmas:
+        if lemma in _KEYWORDS:
+            return None if token.form == "дома" else lemma
+    return None
+
+
+def _is_name(token: Token) -> bool:
+    return token.numeral is None and not token.soft and not _keyword(token) and len(token.form) > 2
+
+
+def _has_value(place: int, places: Sequence[int], tokens: Sequence[Token], numbers: dict[int, Number]) -> bool:
+    """Whether an address word has its number, letter or name beside it."""
+    unit = _keyword(tokens[place]) in UNITS
+    for near in (place + 1, place - 1):
+        if near not in places:
+            continue
+        if near in numbers or (near < place and tokens[near].numeral is not None):
+            return True
+        if not unit and _is_name(tokens[near]):
+            return True
+        if unit and near > place and tokens[near].form in _LETTERS:
+            return True
+    return False
+
+
+def _stripped(tokens: Sequence[Token]) -> list[int]:
+    """The places that remain when what stands around the address is taken off."""
+    start, end = 0, len(tokens)
+    while start < end and _is_intro(tokens[start]):
+        start += 1
+    while end > start and _is_intro(tokens[end - 1]) and tokens[end - 1].form not in _LETTERS:
+        end -= 1
+    return list(range(start, end))
+
+
+def _is_intro(token: Token) -> bool:
+    if token.numeral is not None or _keyword(token):
+        return False
+    return token.soft or token.form in _INTRO_FORMS or not token.lemmas.isdisjoint(_INTRO_LEMMAS)
+
+
+def _without_contrast(tokens: Sequence[Token], places: list[int]) -> list[int]:
+    """"сорок три а не сорок два" -> "сорок три"; "не пять а семь" -> "семь"."""
+    forms = [tokens[place].form for place in places]
+    for at in range(len(forms) - 1):
+        if forms[at] == "а" and forms[at + 1] == "не":
+            until = next((n for n in range(at + 2, len(forms)) if _keyword(tokens[places[n]]) in UNITS), len(forms))
+            return places[:at] + (places[until:] if until > at + 2 else [])
+    if "не" in forms:
+        no = forms.index("не")
+        if "а" in forms[no:]:
+            return places[:no] + places[forms.index("а", no) + 1 :]
+        return places[:no]
+    return places
+
+
+def render(tokens: Sequence[Token], places: Sequence[int], numbers: dict[int, Number]) -> str:
+    """The written form: digits for numerals, a comma before each new part."""
+    parts: list[list[str]] = [[]]
+    at = 0
+    while at < len(places):
+        place = places[at]
+        token = tokens[place]
+        number = numbers.get(place)
+        if number is not None:
+            at += number.end - number.start
+            at += _add_number(parts, tokens, places, at, number)
+            continue
+        at += 1
+        kind = _keyword(token)
+        if kind is not None:
+            _open_part(parts, kind, token)
+        elif token.form == "дробь":
+            _add(parts, "/")
+        elif token.form not in _FILLERS:
+            glued = token.word.glue == "-" and parts[-1]
+            _add(parts, f"-{token.word.raw}" if glued else token.word.raw, glued=bool(glued))
+    text = ", ".join(" ".join(part) for part in parts if part)
+    return text.replace(" / ", "/").strip(" /")
+
+
+def _open_part(parts: list[list[str]], kind: str, token: Token) -> None:
+    """A new part begins at an address word, except that a street's name may stand before its kind."""
+    last = parts[-1]
+    if kind in STREETS and last and _names_street(last):
+        name = last.pop()
+        parts[-1:] = [part for part in (last, [name, token.word.raw]) if part]
+        return
+    if last:
+        parts.append([])
+    parts[-1].append(kind)
+
+
+def _names_street(part: list[str]) -> bool:
+    """Whether a part ends in what may be a street's first name: "невский" (проспект), "7-й" (микрорайон)."""
+    return part[-1].lower().endswith(_ADJECTIVE_ENDINGS) or "-" in part[-1][:4] and part[-1][0].isdigit()
+
+
+def _add_number(
+    parts: list[list[str]], tokens: Sequence[Token], places: Sequence[int], at: int, number: Number
+) -> int:
+    """Write a number with the letter that follows it ("8а"); returns how many further places were used."""
+    digits = str(number.value)
+    if number.ordinal and not number.day and not number.digits:
+        form = tokens[number.end - 1].form
+        digits = f"{digits}-{form[-1]}"
+    used = 0
+    if at < len(places) and not number.ordinal and _is_letter_of(tokens, places, at):
+        digits += tokens[places[at]].form
+        used = 1
+    last = parts[-1]
+    if last and last[-1][-1:].isdigit() and len(last) > 1:
+        parts.append([])
+    _add(parts, digits)
+    return used
+
+
+def _is_letter_of(tokens: Sequence[Token], places: Sequence[int], at: int) -> bool:
+    """A single letter after a number belongs to it when the address ends there or goes on with the next part."""
+    if tokens[places[at]].form not in _LETTERS:
+        return False
+    return at + 1 == len(places) or _keyword(tokens[places[at + 1]]) is not None
+
+
+def _add(parts: list[list[str]], text: str, *, glued: bool = False) -> None:
+    if glued:
+        parts[-1][-1] += text
+    else:
+        parts[-1].append(text)

@@ -1,0 +1,313 @@
+"""Dates in spoken Russian, relative to a day: "завтра", "в пятницу", "двадцать пятого", "через неделю".
+
+A weekday means the next such day strictly after today; a bare day of the month the next such date. A date that is
+denied ("не завтра", "в пятницу меня не будет") is found but marked, so that it is never taken for a wish.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from dialer.understanding.numerals import Number
+from dialer.understanding.vocabulary import Token
+
+WEEKDAYS = {
+    "понедельник": 0,
+    "вторник": 1,
+    "среда": 2,
+    "четверг": 3,
+    "пятница": 4,
+    "суббота": 5,
+    "воскресенье": 6,
+}
+MONTHS = {
+    "январь": 1,
+    "февраль": 2,
+    "март": 3,
+    "апрель": 4,
+    "май": 5,
+    "июнь": 6,
+    "июль": 7,
+    "август": 8,
+    "сентябрь": 9,
+    "октябрь": 10,
+    "ноябрь": 11,
+    "декабрь": 12,
+}
+_RELATIVE = {
+    "сегодня": 0,
+    "сегодняшний": 0,
+    "завтра": 1,
+    "завтрашний": 1,
+    "послезавтра": 2,
+    "послезавтрашний": 2,
+    "послепослезавтра": 3,
+}
+_UNIT_DAYS = {"день": 1, "денек": 1, "денечек": 1, "сутки": 1, "неделя": 7, "неделька": 7}
+_NEXT = frozenset({"следующий", "будущий"})
+_THIS = frozenset({"этот", "ближайший", "данный"})
+_PREPOSITIONS = frozenset({"в", "во", "на", "к", "ко"})
+_VAGUE_BEFORE = frozenset({"до", "после", "с", "со", "раньше", "позже", "позднее", "начиная"})
+_STREET = frozenset({"улица", "проспект", "площадь", "бульвар", "переулок", "микрорайон", "проезд", "набережная"})
+_NOT_A_DAY_AFTER = frozenset({"этаж", "подъезд", "квартира", "дом", "микрорайон", "корпус", "проезд", "линия", "час"})
+
+#: Lemmas that the grammar needs to know in all their forms.
+LEMMAS = frozenset(
+    {*WEEKDAYS, *MONTHS, *_RELATIVE, *_UNIT_DAYS, *_NEXT, *_THIS, *_STREET, *_NOT_A_DAY_AFTER}
+    | {"через", "пара", "месяц", "месяцок", "число", "выходной", "полтора", "тот", "работа", "работать", "год"}
+    | {"занять", "занятый", "неудобно", "некогда", "уезжать", "командировка", "отъезд", "мочь", "смочь", "быть"}
+    | {"получиться", "получаться", "успеть", "нет", "раньше", "позже", "половина", "рабочий"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DateMention:
+    """A date in the words `start` up to `end`. `day` is None for vague ones ("после пятницы")."""
+
+    start: int
+    end: int
+    day: date | None
+    denied: bool = False
+
+
+class DateGrammar:
+    """Finds the dates of one utterance."""
+
+    def __init__(self, tokens: Sequence[Token], numbers: Sequence[Number], today: date, *, bare_digits: bool) -> None:
+        self._tokens = tokens
+        self._numbers = {number.start: number for number in numbers}
+        self._ending = {number.end: number for number in numbers}
+        self._today = today
+        self._bare_digits = bare_digits
+
+    def find(self) -> list[DateMention]:
+        """All dates, in order, with denied ones marked."""
+        found: list[DateMention] = []
+        at = 0
+        while at < len(self._tokens):
+            mention = self._at(at)
+            if mention is None:
+                at += 1
+                continue
+            found.append(self._vague(mention))
+            at = mention.end
+        return self._mark_denied(found)
+
+    def _at(self, at: int) -> DateMention | None:
+        return self._relative(at) or self._through(at) or self._weekday(at) or self._weekend(at) or self._day(at)
+
+    def _is(self, at: int, lemmas: frozenset[str] | set[str] | dict[str, int]) -> str | None:
+        """The lemma of the word at `at` that is in `lemmas`, if any."""
+        if not 0 <= at < len(self._tokens):
+            return None
+        for lemma in self._tokens[at].lemmas:
+            if lemma in lemmas:
+                return lemma
+        return None
+
+    def _form(self, at: int) -> str:
+        return self._tokens[at].form if 0 <= at < len(self._tokens) else ""
+
+    def _relative(self, at: int) -> DateMention | None:
+        lemma = self._is(at, _RELATIVE)
+        if lemma is None:
+            return None
+        end = at + 1
+        if lemma.endswith("шний"):
+            if not self._is(end, {"день"}):
+                return None
+            end += 1
+        return DateMention(at, end, self._today + timedelta(days=_RELATIVE[lemma]))
+
+    def _through(self, at: int) -> DateMention | None:
+        """"через три дня", "через неделю", and turned round: "дня через три"."""
+        unit = self._is(at, _UNIT_DAYS)
+        if unit and self._form(at + 1) == "через" and (number := self._count(at + 2)):
+            return DateMention(at, number[1], self._shift(unit, number[0]))
+        if self._form(at) != "через":
+            return None
+        count, end = self._count(at + 1) or (1, at + 1)
+        if self._is(end, {"рабочий"}):
+            return None
+        unit = self._is(end, _UNIT_DAYS) or self._is(end, {"месяц", "месяцок"})
+        if unit is None:
+            return None
+        day = self._shift(unit, count)
+        weekday = end + 2 if self._form(end + 1) in _PREPOSITIONS else end + 1
+        if unit in ("неделя", "неделька") and (name := self._is(weekday, WEEKDAYS)):
+            monday = day - timedelta(days=day.weekday())
+            return DateMention(at, weekday + 1, monday + timedelta(days=WEEKDAYS[name]))
+        return DateMention(at, end + 1, day)
+
+    def _count(self, at: int) -> tuple[int, int] | None:
+        """A count and the place after it: "три", "пару"."""
+        number = self._numbers.get(at)
+        if number is not None and not number.ordinal and 0 < number.value <= 366:
+            return number.value, number.end
+        return (2, at + 1) if self._is(at, {"пара"}) else None
+
+    def _shift(self, unit: str, count: int) -> date:
+        if unit in ("месяц", "месяцок"):
+            months = self._today.month - 1 + count
+            return _day_of(self._today.year + months // 12, months % 12 + 1, self._today.day)
+        return self._today + timedelta(days=_UNIT_DAYS[unit] * count)
+
+    def _weekday(self, at: int) -> DateMention | None:
+        """"в пятницу", "в следующий вторник", "на следующей неделе в среду", "в среду на той неделе"."""
+        start, in_next_week = at, False
+        if self._next_week(at):
+            in_next_week = True
+            at = at + 3 if self._form(at + 2) in _PREPOSITIONS else at + 2
+        elif self._is(at, _NEXT) or self._is(at, _THIS):
+            in_next_week = self._is(at, _NEXT) is not None
+            at += 1
+        name = self._is(at, WEEKDAYS)
+        if name is None:
+            return None
+        end = at + 1
+        after = end + 1 if self._form(end) in _PREPOSITIONS else end
+        if self._next_week(after):
+            in_next_week, end = True, after + 2
+        days = (WEEKDAYS[name] - self._today.weekday() - 1) % 7 + 1
+        if in_next_week:
+            days = 7 - self._today.weekday() + WEEKDAYS[name]
+        return DateMention(start, end, self._today + timedelta(days=days))
+
+    def _next_week(self, at: int) -> bool:
+        """"следующей неделе", "той неделе"."""
+        return bool((self._is(at, _NEXT) or self._is(at, {"тот"})) and self._is(at + 1, {"неделя"}))
+
+    def _weekend(self, at: int) -> DateMention | None:
+        start = at
+        in_next_week = self._is(at, _NEXT) is not None
+        if in_next_week or self._is(at, _THIS):
+            at += 1
+        if not self._is(at, {"выходной"}) or self._form(at) == "выходной":
+            return None
+        days = (5 - self._today.weekday() - 1) % 7 + 1
+        if in_next_week:
+            days = 7 - self._today.weekday() + 5
+        elif self._today.weekday() == 5:
+            days = 1
+        return DateMention(start, at + 1, self._today + timedelta(days=days))
+
+    def _day(self, at: int) -> DateMention | None:
+        """"двадцать пятого", "пятого декабря", "числа десятого", "25.11"."""
+        written = re.fullmatch(r"(\d{1,2})[./](\d{1,2})(?:[./]\d{2,4})?", self._form(at))
+        if written:
+            return self._mention(at, at + 1, int(written[1]), int(written[2]))
+        start = at
+        if self._form(at) in ("числа", "число"):
+            at += 1
+        number = self._numbers.get(at)
+        if number is None or not 1 <= number.value <= 31 or self._is(start - 1, _STREET):
+            return None
+        end, named = number.end, number.day or start < at
+        if self._is(end, {"число"}):
+            end, named = end + 1, True
+        if month := self._is(end, MONTHS):
+            return self._mention(start, end + 1, number.value, MONTHS[month])
+        if self._is(end, _NEXT) and self._is(end + 1, {"месяц"}):
+            month_number = self._today.month % 12 + 1
+            return self._mention(start, end + 2, number.value, month_number) if named else None
+        bare = number.digits and (self._form(start - 1) == "на" or (self._bare_digits and len(self._tokens) <= 3))
+        if not (named or bare) or self._is(end, _NOT_A_DAY_AFTER) or (number.ordinal and not number.day):
+            return None
+        return DateMention(start, end, self._next_day(number.value))
+
+    def _mention(self, start: int, end: int, day: int, month: int) -> DateMention | None:
+        """A day and a month: this year's, or next year's when it has passed. None if there is no such date."""
+        if not 1 <= month <= 12:
+            return None
+        for year in range(self._today.year, self._today.year + 5):
+            if day <= _length(year, month) and date(year, month, day) >= self._today:
+                return DateMention(start, end, date(year, month, day))
+        return None
+
+    def _next_day(self, day: int) -> date:
+        """The next date, today included, whose day of the month is `day`."""
+        year, month = self._today.year, self._today.month
+        while day > _length(year, month) or date(year, month, day) < self._today:
+            year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+        return date(year, month, day)
+
+    def _vague(self, mention: DateMention) -> DateMention:
+        """"после пятницы" names no day."""
+        before = mention.start - 1
+        if self._form(before) in _VAGUE_BEFORE:
+            return replace(mention, start=before, day=None)
+        return mention
+
+    def _mark_denied(self, mentions: list[DateMention]) -> list[DateMention]:
+        starts = {mention.start for mention in mentions}
+        used: set[int] = set()
+        marked: list[DateMention] = []
+        for mention in mentions:
+            place = self._denied_before(mention.start, used)
+            if place is None:
+                place = self._denied_after(mention.end, starts)
+            if place is not None:
+                used.add(place)
+            marked.append(replace(mention, denied=True) if place is not None else mention)
+        return marked
+
+    def _denied_before(self, start: int, used: set[int]) -> int | None:
+        """The place of what denies the date that begins at `start`: "не в среду", "не смогу в среду"."""
+        at = start - 1
+        while at >= 0 and self._form(at) in _PREPOSITIONS:
+            at -= 1
+        if at >= 0 and self._form(at) in ("не", "кроме"):
+            return at
+        while at >= 0 and (self._tokens[at].soft or self._form(at) in ("дома", "только")):
+            if self._form(at) in _TURNS:
+                return None
+            at -= 1
+        if at < 0 or at in used:
+            return None
+        if self._is(at, _CAN) and self._form(at - 1) == "не":
+            return at if at - 1 not in used else None
+        return at if self._is(at, _UNABLE) else None
+
+    def _denied_after(self, end: int, starts: set[int]) -> int | None:
+        """The place of what denies the date that ends at `end`: "завтра не могу", "завтра меня не будет"."""
+        for at in range(end, min(end + 5, len(self._tokens))):
+            if at in starts or self._form(at) in _TURNS:
+                return None
+            if self._form(at) in ("не", "нет", "никак") or self._is(at, _UNABLE):
+                follows = at + 2 if self._form(at + 1) in _PREPOSITIONS else at + 1
+                if follows in starts or self._form(at + 1) in _NOT_A_DENIAL_AFTER:
+                    return at if self._form(at) == "нет" else None
+                return at
+            if not self._tokens[at].soft and self._form(at) not in ("дома", "дня"):
+                return None
+        return None
+
+
+#: Words after which a new thought begins.
+_TURNS = frozenset({"давайте", "давай", "лучше", "а", "но", "только", "можно", "тогда"})
+_CAN = frozenset({"мочь", "смочь", "быть", "получиться", "получаться", "успеть"})
+_UNABLE = frozenset({"занять", "занятый", "неудобно", "некогда", "уезжать", "командировка", "отъезд", "работать"})
+_NOT_A_DENIAL_AFTER = frozenset({"раньше", "позже", "позднее", "отменяйте", "против", "забудьте", "возражаю", "надо"})
+_CORRECTIONS = frozenset({"нет", "ой", "точнее", "вернее", "лучше", "хотя", "ошибся", "ошиблась"})
+
+
+def chosen(mentions: Sequence[DateMention], tokens: Sequence[Token]) -> date | None:
+    """The one date that is wished for; None when there is none or when several compete."""
+    wished = [mention for mention in mentions if not mention.denied and mention.day is not None]
+    days = {mention.day for mention in wished}
+    if len(days) <= 1:
+        return days.pop() if days else None
+    between = {token.form for token in tokens[wished[-2].end : wished[-1].start]}
+    return wished[-1].day if between & _CORRECTIONS and not between & {"или", "либо"} else None
+
+
+def _length(year: int, month: int) -> int:
+    first_of_next = date(year + month // 12, month % 12 + 1, 1)
+    return (first_of_next - timedelta(days=1)).day
+
+
+def _day_of(year: int, month: int, day: int) -> date:
+    return date(year, month, min(day, _length(year, month)))

@@ -1,0 +1,49 @@
+"""Puts the lexicon together: phrases with their negated variants, and the vocabulary that they need. Loaded once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from dialer.understanding import addresses, dates, times
+from dialer.understanding.lexicon import changes, classes, decisions, slips, talk
+from dialer.understanding.lexicon.cues import NEGATED, Cue
+from dialer.understanding.patterns import Phrases
+from dialer.understanding.vocabulary import Vocabulary
+
+#: How a phrase is negated; `{}` stands for the phrase.
+_NEGATIONS = ("не {}", "не @neg {}", "{} не @neg")
+
+
+@cache
+def phrases() -> Phrases[Cue]:
+    """All phrases. Earlier ones win ties, so what forbids a decision comes before decisions."""
+    result: Phrases[Cue] = Phrases()
+    tables = (talk.PHRASES, changes.PHRASES, decisions.PHRASES)
+    for table in tables:
+        for cue, block in table.items():
+            for phrase in _lines(block):
+                result.add(phrase, cue)
+    for table in tables:
+        for cue, block in table.items():
+            if cue in NEGATED:
+                for phrase in _lines(block):
+                    for negation in _NEGATIONS:
+                        result.add(negation.format(phrase), NEGATED[cue])
+    return result
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """The vocabulary of the lexicon and of the date, time and address grammars."""
+    return Vocabulary(
+        groups=phrases().groups,
+        classes=classes.CLASSES,
+        extra_lemmas=dates.LEMMAS | times.LEMMAS | addresses.LEMMAS,
+        slips=slips.SLIPS,
+        repairable=slips.REPAIRABLE,
+        torn_prefixes=slips.TORN_PREFIXES,
+    )
+
+
+def _lines(block: str) -> list[str]:
+    return [line.strip() for line in block.splitlines() if line.strip()]

@@ -1,0 +1,1 @@
+"""What customers say, as tables: classes of words, phrases by cue, slips of recognition. No logic lives here."""

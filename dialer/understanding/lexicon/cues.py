@@ -1,0 +1,130 @@
+"""The cues: what a phrase hints at. Rules combine cues into an action; a cue alone decides nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Cue(StrEnum):
+    """What one phrase hints at."""
+
+    #: "да", "хорошо": agrees with whatever was asked.
+    YES = "yes"
+    #: "нет" and nothing more.
+    NO = "no"
+    #: "всё верно", "в силе": what was said is right.
+    RIGHT = "right"
+    #: "неверно", "не так".
+    NOT_RIGHT = "not_right"
+    #: "подтверждаю".
+    CONFIRM = "confirm"
+    #: "не подтверждаю".
+    DENY = "deny"
+    #: "везите", "жду", "беру": says by other words that the order is wanted.
+    ACCEPT = "accept"
+    #: "жду": says the same, but "не жду" refuses nothing.
+    WAIT = "wait"
+    #: "не привозите", "не буду брать".
+    REFUSE = "refuse"
+    #: "отмените", "отказываюсь".
+    CANCEL = "cancel"
+    #: "отмените заказ": the verb and its object.
+    CANCEL_ORDER = "cancel_order"
+    #: "не надо", "не нужен", "неактуально".
+    DECLINE = "decline"
+    #: "передумал", "уже купил".
+    CHANGED_MIND = "changed_mind"
+    #: "дорого", "денег нет": a reason, not yet a decision.
+    REASON = "reason"
+    #: "не отменяйте", "не отказываюсь".
+    KEEP = "keep"
+
+    #: "поменяйте адрес", "адрес другой", "переехал".
+    ADDRESS_CHANGE = "address_change"
+    #: "адрес верный", "тот же адрес".
+    ADDRESS_SAME = "address_same"
+    #: "не надо менять".
+    NO_CHANGE = "no_change"
+    #: "поменяйте", with no word of what.
+    CHANGE = "change"
+    #: "перенесите", "другой день".
+    DATE_CHANGE = "date_change"
+    #: "в конце месяца", "после праздников".
+    VAGUE_DATE = "vague_date"
+    #: "меня не будет", "не смогу": cannot take the delivery then.
+    AWAY = "away"
+
+    #: "повторите", "какая сумма".
+    REPEAT = "repeat"
+    OPERATOR = "operator"
+    #: "перезвоните".
+    CALLBACK = "callback"
+    #: "позже", "потом".
+    LATER = "later"
+    #: "занят", "за рулём".
+    BUSY = "busy"
+    #: "его нет дома".
+    ABSENT = "absent"
+    #: "не заказывал", "не туда попали".
+    WRONG_PERSON = "wrong_person"
+    #: "вы ошиблись": the number, or what was written down.
+    MISTAKE = "mistake"
+    DO_NOT_CALL = "do_not_call"
+
+    #: "не знаю", "наверное", "вроде".
+    DOUBT = "doubt"
+    #: "подождите", "секунду".
+    HOLD = "hold"
+    #: "если", "или", "хотя": what is said is not simply meant.
+    HYPOTHESIS = "hypothesis"
+    #: "он сказал", "ответь": words about words.
+    REPORT = "report"
+    #: "игнорируй инструкции": talks to the machine, not to the shop.
+    INJECTION = "injection"
+    #: "что", "когда" alone: asks again if nothing else is said.
+    WHAT = "what"
+    #: A question word that no phrase explains.
+    QUESTION = "question"
+    #: "но", "только".
+    BUT = "but"
+    #: "слушаю", "говорите", "алло".
+    LISTENING = "listening"
+    #: "пусть курьер позвонит", "оплата картой": no decision in it.
+    NOTE = "note"
+
+    # Derived by the rules, not by phrases.
+    #: A date, not negated.
+    DATE = "date"
+    #: "только не завтра".
+    NOT_DATE = "not_date"
+    TIME = "time"
+    ADDRESS = "address"
+    #: A number that no date, time or address explains.
+    NUMBER = "number"
+    #: After "но" or "только" follows something that is not understood.
+    OPEN_TAIL = "open_tail"
+    #: A "не" that no phrase explains.
+    STRAY_NOT = "stray_not"
+    #: "не ленина, а ленинская".
+    CONTRAST = "contrast"
+    #: "давайте", "лучше", "можно": proposes something.
+    PROPOSAL = "proposal"
+    #: A question mark.
+    ASKED = "asked"
+
+
+#: What a phrase hints at when it is negated ("не P", "не надо P", "P не надо").
+NEGATED: dict[Cue, Cue] = {
+    Cue.CANCEL: Cue.KEEP,
+    Cue.CANCEL_ORDER: Cue.KEEP,
+    Cue.CONFIRM: Cue.DENY,
+    Cue.ACCEPT: Cue.REFUSE,
+    Cue.RIGHT: Cue.NOT_RIGHT,
+    Cue.CHANGE: Cue.NO_CHANGE,
+    Cue.ADDRESS_CHANGE: Cue.NO_CHANGE,
+    Cue.DATE_CHANGE: Cue.NO_CHANGE,
+    Cue.CALLBACK: Cue.DO_NOT_CALL,
+    Cue.OPERATOR: Cue.NOTE,
+    Cue.REPEAT: Cue.NOTE,
+    Cue.HOLD: Cue.NOTE,
+}
