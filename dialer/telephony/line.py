@@ -237,8 +237,8 @@ class AriLine:
             await self._quietly(self._ari.hangup(self._media_id))
         if self._bridge_made:
             await self._quietly(self._ari.destroy_bridge(self._bridge_id))
-        for task in self._background:
-            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background)  # they are all bounded, or waiting for what has just happened
         if not self.ended.done():
             self.ended.set_result(CAUSE_UNKNOWN)
 
@@ -254,6 +254,7 @@ class AriLine:
     def _on_customer_ended(self, ended: asyncio.Future[LegEnd]) -> None:
         if not self.ended.done():
             self.ended.set_result(ended.result().cause)
+        self._spawn(self._drop_media())  # whoever is waiting to speak need not wait any longer
 
     def _on_media_closed(self) -> None:
         """Asterisk closed the media: as a rule because the call has ended; else the call is of no use any more."""
@@ -271,7 +272,7 @@ class AriLine:
             self.ended.set_result(CAUSE_MEDIA_LOST)
 
     def _spawn(self, work: Any) -> None:
-        """Run something that nobody waits for; it is cancelled by `close`."""
+        """Run something that nobody waits for but `close`."""
         task = asyncio.ensure_future(self._quietly(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
