@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from dialer.demo.processes import Processes
+from dialer.embedded.asterisk import EmbeddedAsterisk
 from dialer.embedded.postgres import EmbeddedPostgres
 from dialer.embedded.redis import EmbeddedRedis
 from dialer.ledger.store import migrate
@@ -31,6 +32,8 @@ class StackPlan:
     tick_s: float = 0.5
     call_workers: int = 1
     store_name: str = "Твой выбор"
+    #: Call over SIP through a real Asterisk instead of the simulated PBX.
+    asterisk: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -51,6 +54,7 @@ class Stack:
         self.postgres = EmbeddedPostgres(self.services / "postgres", fast=True)
         self.redis = EmbeddedRedis(self.services / "redis")
         self.processes = Processes(self.services, {})
+        self.asterisk = EmbeddedAsterisk(self.services / "asterisk") if plan.asterisk else None
         self.shop_log = self.folder / "shop.jsonl"
         self.call_records = self.folder / "pbx-calls.csv"
 
@@ -77,7 +81,10 @@ class Stack:
             **self.plan.settings,
         }
         self._start_shop()
-        self._start_pbx(world_file)
+        if self.asterisk is None:
+            self._start_pbx(world_file)
+        else:
+            self._start_asterisk(self.asterisk, world_file)
 
     def _start_shop(self) -> None:
         shop = self.processes.start_ready(
@@ -98,6 +105,23 @@ class Stack:
             "DIALER_ARI__USERNAME": pbx["username"],
             "DIALER_ARI__PASSWORD": pbx["password"],
         }
+
+    def _start_asterisk(self, asterisk: EmbeddedAsterisk, world_file: Path) -> None:
+        """A real Asterisk, trunk and callees over SIP on loopback; the customers answer by ARI."""
+        asterisk.start()
+        self.processes.env |= {
+            "DIALER_ARI__URL": asterisk.url,
+            "DIALER_ARI__USERNAME": asterisk.username,
+            "DIALER_ARI__PASSWORD": asterisk.password,
+            "DIALER_ARI__ENDPOINT": asterisk.endpoint,
+        }
+        self.processes.start_ready(
+            "customers",
+            [
+                *("-m", "dialer.simulator.customers", "--ari-url", asterisk.url, "--username", asterisk.username),
+                *("--world", str(world_file)),
+            ],
+        )
 
     def start_workers(self) -> None:
         """One batch worker, the call workers and beat; returns when every worker takes tasks."""
@@ -125,5 +149,7 @@ class Stack:
     def close(self) -> None:
         """End everything, workers first."""
         self.processes.close()
+        if self.asterisk is not None:
+            self.asterisk.stop()
         self.redis.stop()
         self.postgres.stop()
