@@ -56,9 +56,8 @@ class Damage:
         self.touched: set[int] = set()
 
     def apply(self) -> bytes:
-        mutate = self._random.choice(
-            [self._flip, self._insert, self._delete, self._truncate, self._phone, self._garble]
-        )
+        kinds = [self._flip, self._insert, self._delete, self._truncate, self._phone, self._garble, self._open_quote]
+        mutate = self._random.choice(kinds)
         for _ in range(self._random.choice([1, 1, 1, 2])):
             mutate()
         return b"".join(self._lines)
@@ -89,6 +88,14 @@ class Damage:
         line = self._lines[index]
         at = self._random.randrange(max(1, len(line) - 2))
         self._lines[index] = line[:at] + self._random.choice(NOISE) * self._random.choice([1, 1, 3]) + line[at:]
+
+    def _open_quote(self) -> None:
+        """A quote where a cell begins: the worst place, since a quoted cell may span lines."""
+        index = self._pick()
+        cells = self._lines[index].split(b";")
+        cell = self._random.randrange(len(cells))
+        cells[cell] = b'"' + cells[cell]
+        self._lines[index] = b";".join(cells)
 
     def _delete(self) -> None:
         index = self._pick()

@@ -167,6 +167,18 @@ def test_an_unclosed_quote_costs_one_row_not_the_rest_of_the_file() -> None:
     assert len(orders_of(data)) == 197
 
 
+def test_an_inch_mark_that_happens_to_close_an_open_quote_swallows_nothing() -> None:
+    data = file_of(
+        '1;89161234567;5;;;;;"Телевизор',
+        "2;89161234568;5;;;;;Чай",
+        '3;89161234569;5;;;;;Монитор 27"',
+        "4;89161234560;5;;;;;Кофе",
+    )
+
+    assert problems_of(data) == [(2, ["row"])]
+    assert [order.order_id for order in orders_of(data)] == ["2", "3", "4"]
+
+
 def test_a_file_of_nothing_but_open_quotes_ends() -> None:
     data = file_of(*['"открыто;1;2'] * 500)
 
