@@ -45,25 +45,42 @@ class Understood:
     reading: Reading | None
 
 
-async def comprehend(
-    ports: SessionPorts, listener: Listener, script: OrderScript, state: State, today: date, utterance: Utterance
-) -> Understood:
-    """Wait for the utterance's words and find their meaning; never raises for a provider's failure."""
-    question = Question(
-        expect=EXPECT_AT[state.step],
-        today=today,
-        asked=listener.hint,
-        order={key: str(value) for key in _CONTEXT_KEYS if (value := script.values[key]) is not None},
-        pending_address=state.address or None,
-    )
-    try:
-        text = await listener.text_of(utterance)
-    except ProviderError as error:
-        log.warning("hearing_failed", provider=error.provider)
-        return Understood(utterance, "", None)
-    if not text:
-        return Understood(utterance, "", Reading(Action.UNKNOWN))
-    began = listener.now()
-    reading = await ports.understanding.understand(text, question)
-    utterance.latency_ms["understanding"] = round((listener.now() - began) * 1000)
-    return Understood(utterance, text, reading)
+class Comprehension:
+    """Understands the utterances of one call."""
+
+    def __init__(self, ports: SessionPorts, listener: Listener, script: OrderScript, today: date) -> None:
+        self._understanding = ports.understanding
+        self._listener = listener
+        self._today = today
+        self._order = {key: str(value) for key in _CONTEXT_KEYS if (value := script.values[key]) is not None}
+
+    def question(self, state: State) -> Question:
+        """What the customer is answering at this moment."""
+        return Question(
+            expect=EXPECT_AT[state.step],
+            today=self._today,
+            asked=self._listener.hint,
+            order=self._order,
+            pending_address=state.address or None,
+        )
+
+    def is_complete(self, text: str, state: State) -> bool:
+        """Whether words need no more patience: the rules know them, and they are not a bare "no" that may go on."""
+        reading = self._understanding.by_rules(text, self.question(state)) if text else None
+        if reading is None or reading.action is Action.UNKNOWN or reading.confidence < state.min_confidence:
+            return False
+        return reading.action is not Action.CANCEL or len(text.split()) > 1
+
+    async def understand(self, utterance: Utterance, state: State) -> Understood:
+        """Wait for the utterance's words and find their meaning; never raises for a provider's failure."""
+        try:
+            text = await self._listener.text_of(utterance)
+        except ProviderError as error:
+            log.warning("hearing_failed", provider=error.provider)
+            return Understood(utterance, "", None)
+        if not text:
+            return Understood(utterance, "", Reading(Action.UNKNOWN))
+        began = self._listener.now()
+        reading = await self._understanding.understand(text, self.question(state))
+        utterance.latency_ms["understanding"] = round((self._listener.now() - began) * 1000)
+        return Understood(utterance, text, reading)

@@ -28,7 +28,7 @@ class HearingTuning:
     #: Within speech a window stays speech down to this ...
     keep_probability: float = 0.4
     #: ... and while it is no more than this below the loudest: the judge's memory outlasts a short word by 0.2 s.
-    fade_db: float = 25.0
+    fade_db: float = 30.0
     #: Quiet speakers are raised towards this RMS before they are judged, by no more than `max_gain`.
     judged_level: float = 0.1
     max_gain: float = 4.0
@@ -101,6 +101,11 @@ class Hearing:
     def speech_ms(self) -> int:
         """How much of the present (or the last) speech was judged to be speech, its gaps left out."""
         return self._speech_windows * WINDOW_MS
+
+    @property
+    def stirring(self) -> bool:
+        """Nobody speaks yet, but one of the last two windows was speech: it may be going on in a moment."""
+        return not self.speaking and True in tuple(self._recent)[-2:]
 
     def feed(self, pcm: bytes) -> list[SpeechStart | SpeechEnd]:
         """Hear the next audio of any length; what does not fill a 20 ms frame waits for the rest."""

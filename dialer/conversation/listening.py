@@ -1,4 +1,8 @@
-"""The bot's ear: turns from frames, and their text, asked for at the pause so that it is there when the turn ends."""
+"""The bot's ear: turns from frames, and their text.
+
+The text is asked for as soon as the customer pauses. A phrase that is complete in itself ends the turn after a short
+pause; anything else gets a longer one, and if the customer goes on, the whole turn is heard anew.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ from dialer.speech.ports import Recognizer
 
 #: Seconds between ticks of the turn detectors.
 TICK_S = 0.02
+#: A timer may fire this much before its time.
+_EARLY_MS = 1.0
 
 
 class Voice(Enum):
@@ -91,6 +97,7 @@ class Listener:
         endless_s: float,
     ) -> None:
         self._recognizer = recognizer
+        self._loop = asyncio.get_running_loop()
         self._detector = TurnDetector(judges)
         self._ticker = ticker
         self._emit = emit
@@ -99,6 +106,11 @@ class Listener:
         self._started_s: float | None = None
         #: The transcription begun at the last pause, and all that are under way.
         self._early: asyncio.Task[str] | None = None
+        self._paused_s = 0.0
+        self._early_check: asyncio.TimerHandle | None = None
+        #: Silence that ends a turn whose words are complete in themselves (`is_complete`).
+        self.end_pause_ms = 300
+        self.is_complete: Callable[[str], bool] = lambda _text: False
         self._transcribing: set[asyncio.Task[str]] = set()
         #: What the recogniser is told was asked.
         self.hint = ""
@@ -113,14 +125,9 @@ class Listener:
         """Whether the customer's turn is under way."""
         return self._detector.in_turn
 
-    @property
-    def end_pause_ms(self) -> int:
-        """Silence that ends the customer's turn."""
-        return self._detector.end_pause_ms
-
-    @end_pause_ms.setter
-    def end_pause_ms(self, value: int) -> None:
-        self._detector.end_pause_ms = value
+    def wait_for_more(self, milliseconds: int) -> None:
+        """How long a silence ends a turn whose words are not complete in themselves."""
+        self._detector.end_pause_ms = milliseconds
 
     def feed(self, pcm: bytes) -> None:
         """The customer's next audio."""
@@ -140,8 +147,12 @@ class Listener:
             case SpeechStarted(at):
                 self._started_s = at
                 self._emit(Voice.STARTED)
-            case Pause(utterance=pcm):
+            case Pause(at, pcm):
+                self._paused_s = at
                 self._early = self._begin(pcm)
+                self._early.add_done_callback(lambda _task: self._maybe_answer())
+                wait_s = at + self.end_pause_ms / 1000 - self.now()
+                self._early_check = self._loop.call_later(max(0.0, wait_s), self._maybe_answer)
             case SpeechResumed():
                 self._drop_early()
             case SpeechDropped():
@@ -149,14 +160,30 @@ class Listener:
                 self._drop_early()
                 self._emit(Voice.DROPPED)
             case TurnEnded():
-                self._started_s = None
-                self._emit(self._utterance(event))
+                if not event.same_as_pause:
+                    self._drop_early()
+                self._end_turn(self._early or self._begin(event.utterance), event.started_at, event.ended_at)
 
-    def _utterance(self, event: TurnEnded) -> Utterance:
-        if not event.same_as_pause:
-            self._drop_early()
-        words, self._early = self._early or self._begin(event.utterance), None
-        return Utterance(words, event.started_at, event.ended_at, self.now())
+    def _maybe_answer(self) -> None:
+        """End the turn early if its words are known and complete and the short pause is over."""
+        words = self._early
+        if words is None or not words.done() or words.cancelled() or words.exception() is not None:
+            return
+        if (self.now() - self._paused_s) * 1000 + _EARLY_MS < self.end_pause_ms or not self.is_complete(words.result()):
+            return
+        started_s = self._started_s if self._started_s is not None else self._paused_s
+        self._detector.forget()
+        self._end_turn(words, started_s, self._paused_s)
+
+    def _end_turn(self, words: asyncio.Task[str], started_s: float, ended_s: float) -> None:
+        self._early = self._started_s = None
+        self._cancel_check()
+        self._emit(Utterance(words, started_s, ended_s, self.now()))
+
+    def _cancel_check(self) -> None:
+        if self._early_check is not None:
+            self._early_check.cancel()
+            self._early_check = None
 
     async def text_of(self, utterance: Utterance) -> str:
         """The utterance's words, "" if there are none. Raises ProviderError."""
@@ -182,6 +209,7 @@ class Listener:
         return text.strip()
 
     def _drop_early(self) -> None:
+        self._cancel_check()
         if self._early is not None:
             self._early.cancel()
             self._early = None
@@ -189,7 +217,7 @@ class Listener:
     def close(self) -> None:
         """Stop hearing and return what was borrowed."""
         self._ticker.remove(self._ticking)
-        self._early = None
+        self._drop_early()
         for task in tuple(self._transcribing):
             task.cancel()
         self._detector.close()

@@ -38,8 +38,10 @@ class StepTimings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: Silence that ends the customer's turn.
+    #: Silence that ends a turn whose words are complete in themselves ("да, подтверждаю").
     end_pause_ms: int = 300
+    #: Silence that ends any other turn.
+    unclear_pause_ms: int = 900
     #: Silence after the prompt at which the bot asks again.
     answer_timeout_s: float = 5.0
     #: Whether the customer may talk over the prompt.

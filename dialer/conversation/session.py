@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from dialer.conversation import moves
-from dialer.conversation.comprehension import SessionPorts, Understood, comprehend
+from dialer.conversation.comprehension import Comprehension, SessionPorts, Understood
 from dialer.conversation.dialogue import advance
 from dialer.conversation.listening import Listener, Utterance, Voice
 from dialer.conversation.machine import MACHINE_SPEECH_S, is_machine
@@ -53,7 +53,7 @@ class Session:
     def __init__(self, line: Line, script: OrderScript, ports: SessionPorts, *, today: date, max_call_s: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._line, self._script, self._ports = line, script, ports
-        self._today, self._max_call_s = today, max_call_s
+        self._max_call_s = max_call_s
         self._state = State(min_confidence=ports.min_confidence)
         self._answered_at = self._loop.time()
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
@@ -61,6 +61,8 @@ class Session:
         emit = self._queue.put_nowait
         self._speaker = Speaker(line, ports.voice, self._notes.bot, self._now, emit)
         self._listener = Listener(ports.recognizer, ports.judges, ports.ticker, emit, self._now, MACHINE_SPEECH_S)
+        self._comprehension = Comprehension(ports, self._listener, script, today)
+        self._listener.is_complete = lambda text: self._comprehension.is_complete(text, self._state)
         self._tasks: set[asyncio.Task[None]] = set()
         self._silence: asyncio.TimerHandle | None = None
         self._pending = 0
@@ -166,7 +168,7 @@ class Session:
     async def _understand(self, utterance: Utterance) -> None:
         hold = self._loop.call_later(HOLD_AFTER_S, lambda: self._spawn(self._hold()))
         try:
-            heard = await comprehend(self._ports, self._listener, self._script, self._state, self._today, utterance)
+            heard = await self._comprehension.understand(utterance, self._state)
         finally:
             hold.cancel()
         self._queue.put_nowait(heard)
@@ -206,7 +208,9 @@ class Session:
         match move:
             case moves.Listen(step):
                 self._cancel_closing()
-                self._listener.end_pause_ms = self._script.timings(step).end_pause_ms
+                timings = self._script.timings(step)
+                self._listener.end_pause_ms = timings.end_pause_ms
+                self._listener.wait_for_more(timings.unclear_pause_ms)
                 self._rearm()
             case moves.Resume():
                 await self._go_on(utterance)

@@ -174,6 +174,8 @@ class TurnDetector:
             return [self._end_cut(self._turn_from)] if too_long else []
         if self._pause is None or self._fed - self._speech_end < self.end_pause_ms * _BYTES_PER_MS:
             return []
+        if self._hearing.stirring:
+            return []  # the next window or two will tell whether the customer goes on
         started_at = self._at(self._turn_from)
         utterance, words = self._pause, self._speech_ms >= self._tuning.min_speech_ms
         self.forget()
