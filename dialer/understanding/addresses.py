@@ -120,7 +120,7 @@ def _is_intro(token: Token) -> bool:
 
 
 def _without_contrast(tokens: Sequence[Token], places: list[int]) -> list[int]:
-    """"сорок три а не сорок два" -> "сорок три"; "не пять а семь" -> "семь"."""
+    """ "сорок три а не сорок два" -> "сорок три"; "не пять а семь" -> "семь"."""
     forms = [tokens[place].form for place in places]
     for at in range(len(forms) - 1):
         if forms[at] == "а" and forms[at + 1] == "не":
@@ -173,12 +173,10 @@ def _open_part(parts: list[list[str]], kind: str, token: Token) -> None:
 
 def _names_street(part: list[str]) -> bool:
     """Whether a part ends in what may be a street's first name: "невский" (проспект), "7-й" (микрорайон)."""
-    return part[-1].lower().endswith(_ADJECTIVE_ENDINGS) or "-" in part[-1][:4] and part[-1][0].isdigit()
+    return part[-1].lower().endswith(_ADJECTIVE_ENDINGS) or ("-" in part[-1][:4] and part[-1][0].isdigit())
 
 
-def _add_number(
-    parts: list[list[str]], tokens: Sequence[Token], places: Sequence[int], at: int, number: Number
-) -> int:
+def _add_number(parts: list[list[str]], tokens: Sequence[Token], places: Sequence[int], at: int, number: Number) -> int:
     """Write a number with the letter that follows it ("8а"); returns how many further places were used."""
     digits = str(number.value)
     if number.ordinal and not number.day and not number.digits:

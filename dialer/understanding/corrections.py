@@ -50,7 +50,8 @@ def replace_number(pending: str, old: int, new: int) -> str | None:
 
 def _kind(part: str) -> str | None:
     """What a part of an address is: its first word that names a kind, abbreviations spelled out."""
-    for word in re.findall(r"[А-Яа-яё-]+", part.lower().replace("ё", "е")):
+    words: list[str] = re.findall(r"[а-я-]+", part.lower().replace("ё", "е"))
+    for word in words:
         full = _SHORT.get(word, word)
         if full in _KINDS:
             return full

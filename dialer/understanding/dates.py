@@ -123,7 +123,7 @@ class DateGrammar:
         return DateMention(at, end, self._today + timedelta(days=_RELATIVE[lemma]))
 
     def _through(self, at: int) -> DateMention | None:
-        """"через три дня", "через неделю", and turned round: "дня через три"."""
+        """ "через три дня", "через неделю", and turned round: "дня через три"."""
         unit = self._is(at, _UNIT_DAYS)
         if unit and self._form(at + 1) == "через" and (number := self._count(at + 2)):
             return DateMention(at, number[1], self._shift(unit, number[0]))
@@ -156,7 +156,7 @@ class DateGrammar:
         return self._today + timedelta(days=_UNIT_DAYS[unit] * count)
 
     def _weekday(self, at: int) -> DateMention | None:
-        """"в пятницу", "в следующий вторник", "на следующей неделе в среду", "в среду на той неделе"."""
+        """ "в пятницу", "в следующий вторник", "на следующей неделе в среду", "в среду на той неделе"."""
         start, in_next_week = at, False
         if self._next_week(at):
             in_next_week = True
@@ -177,7 +177,7 @@ class DateGrammar:
         return DateMention(start, end, self._today + timedelta(days=days))
 
     def _next_week(self, at: int) -> bool:
-        """"следующей неделе", "той неделе"."""
+        """ "следующей неделе", "той неделе"."""
         return bool((self._is(at, _NEXT) or self._is(at, {"тот"})) and self._is(at + 1, {"неделя"}))
 
     def _weekend(self, at: int) -> DateMention | None:
@@ -195,7 +195,7 @@ class DateGrammar:
         return DateMention(start, at + 1, self._today + timedelta(days=days))
 
     def _day(self, at: int) -> DateMention | None:
-        """"двадцать пятого", "пятого декабря", "числа десятого", "25.11"."""
+        """ "двадцать пятого", "пятого декабря", "числа десятого", "25.11"."""
         written = re.fullmatch(r"(\d{1,2})[./](\d{1,2})(?:[./]\d{2,4})?", self._form(at))
         if written:
             return self._mention(at, at + 1, int(written[1]), int(written[2]))
@@ -235,7 +235,7 @@ class DateGrammar:
         return date(year, month, day)
 
     def _vague(self, mention: DateMention) -> DateMention:
-        """"после пятницы" names no day."""
+        """ "после пятницы" names no day."""
         before = mention.start - 1
         if self._form(before) in _VAGUE_BEFORE:
             return replace(mention, start=before, day=None)

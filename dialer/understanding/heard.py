@@ -56,9 +56,7 @@ def hear(text: str, expect: Expect, today: date) -> Heard:
     return _summary(tokens, found, spoken, mentions, clock, address, taken)
 
 
-def _address(
-    tokens: Sequence[Token], spoken: Sequence[Number], asked: bool
-) -> Address | None:
+def _address(tokens: Sequence[Token], spoken: Sequence[Number], asked: bool) -> Address | None:
     """An address: after a question for one anything with a name and a number, else only what says "улица" or "дом"."""
     address = find_address(tokens, spoken)
     if address is None or address.sure:

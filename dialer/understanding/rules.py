@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from enum import StrEnum
 
 from dialer.domain.intent import Action, Expect, Reading, Source
 from dialer.understanding import corrections, grammar
 from dialer.understanding.heard import Heard, hear
 from dialer.understanding.lexicon.cues import Cue
 from dialer.understanding.ports import Question
-from dialer.understanding.tables import TABLES
+from dialer.understanding.tables import AGAINST, FOR, TABLES
 
 #: Taken off the confidence when a word had to be repaired; clear readings stay above the threshold.
 REPAIR_PENALTY = 0.1
@@ -37,8 +38,24 @@ def read(text: str, question: Question) -> Reading | None:
     return None
 
 
+class Support(StrEnum):
+    """How the words of an utterance stand to a decision that somebody else read from them."""
+
+    FOR = "for"
+    NONE = "none"
+    AGAINST = "against"
+
+
+def support(action: Action, text: str, question: Question) -> Support:
+    """Whether the words speak for a confirmation or a cancellation, against it, or neither."""
+    cues = hear(text, question.expect, question.today).cues
+    if not cues.isdisjoint(AGAINST[action]):
+        return Support.AGAINST
+    return Support.FOR if not cues.isdisjoint(FOR[action]) else Support.NONE
+
+
 def _with_known_date(heard: Heard, question: Question) -> Heard:
-    """"Да, жду завтра" is no wish for another day when the delivery is planned for that day."""
+    """ "Да, жду завтра" is no wish for another day when the delivery is planned for that day."""
     planned = (question.order or {}).get("delivery_date")
     wanted = question.expect in (Expect.CONFIRM_ORDER, Expect.VERIFY_DATE)
     if not wanted or heard.day is None or heard.day.isoformat() != planned or Cue.NOT_DATE in heard.cues:
@@ -69,7 +86,7 @@ def _address_entities(heard: Heard, question: Question) -> dict[str, str]:
         return {}
     corrects = bool(question.pending_address) or heard.contrast is not None
     address = corrections.apply_correction(known, said) if known else said
-    return _present(address=address, correction=said if corrects and address != said or heard.contrast else None)
+    return _present(address=address, correction=said if (corrects and address != said) or heard.contrast else None)
 
 
 def _iso(day: date | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Which cues make which action, for each question the bot asks. Tables are read from the top; the first that fits counts.
+"""Which cues make which action, for each question the bot asks. In a table the first row that fits counts.
 
 A confirmation or a cancellation needs a clear cue and nothing that speaks against it: errors towards "unknown" cost
 one more question, errors the other way cost an order.
@@ -64,7 +64,13 @@ _CALLBACK = Row(A.CALL_LATER, _set(C.CALLBACK), unless=CANCELLING)
 _NOT_ME = Row(A.WRONG_PERSON, _set(C.WRONG_PERSON), unless=WANTING)
 _BUSY = Row(A.CALL_LATER, _set(C.LATER, C.BUSY, C.ABSENT), unless=CANCELLING | REFUSING, confidence=0.8)
 _REPEAT = Row(A.REPEAT_INFO, _set(C.REPEAT), confidence=0.9)
-_WHAT = Row(A.REPEAT_INFO, _set(C.WHAT), unless=UNCERTAIN - _set(C.WHAT, C.HOLD) | WANTING | CANCELLING, residue=0, confidence=0.7)
+_WHAT = Row(
+    A.REPEAT_INFO,
+    _set(C.WHAT),
+    unless=UNCERTAIN - _set(C.WHAT, C.HOLD) | WANTING | CANCELLING,
+    residue=0,
+    confidence=0.7,
+)
 #: What is understood well enough to know that it decides nothing; the language model need not be asked.
 _SETTLED_UNKNOWN = (
     Row(A.UNKNOWN, _set(C.DOUBT, C.HOLD, C.LISTENING, C.HYPOTHESIS), residue=1),
@@ -79,6 +85,8 @@ _CANCEL = (
 _CHANGE_ADDRESS = Row(A.CHANGE_ADDRESS, _set(C.ADDRESS_CHANGE, C.ADDRESS), unless=CANCELLING)
 _CHANGE_DATE = Row(A.CHANGE_DATE, _set(C.DATE_CHANGE, C.AWAY), unless=CANCELLING)
 
+_DAY_OR_TIME = _set(C.DATE, C.TIME, C.VAGUE_DATE)
+
 _CONFIRM_ORDER = (
     _INJECTED,
     _STOP,
@@ -87,8 +95,16 @@ _CONFIRM_ORDER = (
     _CALLBACK,
     _CHANGE_ADDRESS,
     _CHANGE_DATE,
-    Row(A.CHANGE_DATE, _set(C.DATE, C.TIME, C.VAGUE_DATE), unless=CANCELLING | REFUSING | WANTING | UNCERTAIN, residue=1),
-    Row(A.CHANGE_DATE, _set(C.DATE, C.TIME, C.VAGUE_DATE), also=_set(C.PROPOSAL, C.BUT, C.ACCEPT), unless=CANCELLING, residue=4),
+    Row(
+        A.CHANGE_DATE, _set(C.DATE, C.TIME, C.VAGUE_DATE), unless=CANCELLING | REFUSING | WANTING | UNCERTAIN, residue=1
+    ),
+    Row(
+        A.CHANGE_DATE,
+        _set(C.DATE, C.TIME, C.VAGUE_DATE),
+        also=_set(C.PROPOSAL, C.BUT, C.ACCEPT),
+        unless=CANCELLING,
+        residue=4,
+    ),
     Row(A.CHANGE_DATE, _set(C.NOT_DATE), unless=CANCELLING, confidence=0.8),
     *_CANCEL,
     Row(A.CANCEL, _set(C.REFUSE), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=0, confidence=0.85),
@@ -232,6 +248,16 @@ _ASK_TIME = (
     _WHAT,
     *_SETTLED_UNKNOWN,
 )
+
+#: Words that speak for a decision, and words that forbid it, whoever reads it.
+FOR: dict[Action, frozenset[Cue]] = {
+    A.CONFIRM: WANTING | _set(C.YES, C.ADDRESS_SAME),
+    A.CANCEL: CANCELLING | REFUSING,
+}
+AGAINST: dict[Action, frozenset[Cue]] = {
+    A.CONFIRM: CANCELLING | REFUSING | _set(C.NO, C.DENY, C.NOT_RIGHT, C.INJECTION, C.DOUBT, C.HYPOTHESIS),
+    A.CANCEL: _set(C.KEEP, C.CONFIRM, C.ACCEPT, C.WAIT, C.INJECTION, C.DOUBT, C.HYPOTHESIS),
+}
 
 TABLES: dict[Expect, tuple[Row, ...]] = {
     Expect.CONFIRM_ORDER: _CONFIRM_ORDER,

@@ -18,12 +18,14 @@ _CALL_AT = {"утром": "10:00", "днем": "14:00", "вечером": "19:00
 _HOUR_WORDS = frozenset({"час", "часов", "часа", "часам", "часу", "часик", "часика", "часиков", "ч"})
 _AFTER = frozenset({"после", "с", "со", "позже", "раньше"})
 _AT = frozenset({"в", "к", "во", "ко", "около"})
-_NOT_HOURS = frozenset({"минут", "минуты", "минуту", "дней", "дня", "день", "штук", "штуки", "рублей", "тысяч", "раз", "раза"})
+_NOT_HOURS = frozenset(
+    {"минут", "минуты", "минуту", "дней", "дня", "день", "штук", "штуки", "рублей", "тысяч", "раз", "раза"}
+)
 _HALF = {
     f"пол{ordinal}": hour
     for hour, ordinal in enumerate(
-        ("первого", "второго", "третьего", "четвертого", "пятого", "шестого", "седьмого", "восьмого", "девятого")
-        + ("десятого", "одиннадцатого", "двенадцатого")
+        """первого второго третьего четвертого пятого шестого седьмого восьмого девятого десятого одиннадцатого
+        двенадцатого""".split()
     )
 }
 #: Phrases without numbers, longest first: words -> how the window is written.
@@ -105,7 +107,7 @@ class TimeGrammar:
         return self._forms[at] if 0 <= at < len(self._forms) else ""
 
     def _delay(self, at: int) -> TimeMention | None:
-        """"через час", "через двадцать минут", "минут через десять", "часа через два"."""
+        """ "через час", "через двадцать минут", "минут через десять", "часа через два"."""
         if self._form(at) in _HOUR_WORDS or self._form(at).startswith("минут"):
             number = self._counts.get(at + 2)
             if self._form(at + 1) == "через" and number is not None:
@@ -128,7 +130,7 @@ class TimeGrammar:
         return None
 
     def _range(self, at: int) -> TimeMention | None:
-        """"с десяти до двух", "между пятью и семью", "10:00-14:00"."""
+        """ "с десяти до двух", "между пятью и семью", "10:00-14:00"."""
         if self._form(at) not in ("с", "со", "от", "между"):
             return None
         first = self._hour(at + 1)
@@ -144,7 +146,7 @@ class TimeGrammar:
         return TimeMention(at, second.end, f"{_written(start)}-{_written(end)}")
 
     def _bound(self, at: int) -> TimeMention | None:
-        """"после шести", "не раньше семи", "до двенадцати", "не позже пяти"."""
+        """ "после шести", "не раньше семи", "до двенадцати", "не позже пяти"."""
         start = at
         denied = self._form(at) == "не"
         word = self._form(at + 1) if denied else self._form(at)
@@ -160,7 +162,7 @@ class TimeGrammar:
         return TimeMention(start, hour.end, f"{'до' if before else 'после'} {_written(hour.clock(hour.part))}")
 
     def _clock(self, at: int) -> TimeMention | None:
-        """"в семь вечера", "часов в семь", "18:30", "полседьмого"."""
+        """ "в семь вечера", "часов в семь", "18:30", "полседьмого"."""
         start = at
         hour_word = self._form(at) in _HOUR_WORDS
         if hour_word and self._form(at + 1) in _AT:

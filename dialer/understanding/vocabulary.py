@@ -131,7 +131,7 @@ class Vocabulary:
         return (form,) if form is not None else None
 
     def _unglue(self, text: str) -> tuple[str, ...] | None:
-        """"неотменяйте" -> "не отменяйте"; "даподтверждаю" -> "да подтверждаю"."""
+        """ "неотменяйте" -> "не отменяйте"; "даподтверждаю" -> "да подтверждаю"."""
         if text[:2] in ("не", "ни") and len(text) > 5:
             rest = text[2:]
             known = rest if rest in self._symbols else self._repairs.exact(rest)
@@ -145,7 +145,7 @@ class Vocabulary:
         return None
 
     def _mend_torn(self, words: list[Word]) -> list[Word]:
-        """"под тверждаю" -> "подтверждаю", when the parts make a word of the lexicon and the second is none alone."""
+        """ "под тверждаю" -> "подтверждаю", when the parts make a word of the lexicon and the second is none alone."""
         mended: list[Word] = []
         for word in words:
             before = mended[-1] if mended else None

@@ -1,4 +1,4 @@
-"""Classes of words, used in phrases as `@name`. Members are separated by white space; see `patterns` for the notation."""
+"""Classes of words, used in phrases as `@name`. Members are separated by white space; notation: see `patterns`."""
 
 from __future__ import annotations
 
@@ -93,6 +93,9 @@ CLASSES: dict[str, str] = {
     """,
     "date": "дата день число",
     "when": "дата день число время час срок",
+    "month": """
+        январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь месяц год
+    """,
     "later": "позже попозже позднее попоздней потом =опосля",
     "sooner": "раньше пораньше побыстрее быстрее скорее",
     # -- talking
