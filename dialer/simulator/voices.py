@@ -37,7 +37,12 @@ Say = Callable[[str, str], Awaitable[bytes]]
 @lru_cache(maxsize=2048)
 def _render(text: str, voice: str) -> bytes:
     timbre = TIMBRES[voice]
-    speech = OfflineSynthesizer(timbre.variant, words_per_minute=timbre.words_per_minute, pitch=timbre.pitch)
+    speech = OfflineSynthesizer(
+        timbre.variant,
+        words_per_minute=timbre.words_per_minute,
+        pitch=timbre.pitch,
+        longest_pause_s=0.1,  # espeak's comma is as long as the end of a turn
+    )
     return speech.render(text)
 
 

@@ -122,13 +122,23 @@ class OfflineSynthesizer:
     """`ports.Synthesizer` on espeak-ng.
 
     `variant` is espeak's voice with an optional timbre ("ru", "ru+f3", "ru+m2", "ru+Andrea"); `pitch` is 0 to 99.
+    `longest_pause_s` shortens espeak's pauses at commas, which are longer than those of somebody in a hurry.
     The library is loaded on the first use. Raises ConfigError then, if it is not installed.
     """
 
     name = "offline"
 
-    def __init__(self, variant: str = "ru+f2", *, words_per_minute: int = 150, pitch: int = 50) -> None:
-        self.voice = f"{variant}-{words_per_minute}-{pitch}"
+    def __init__(
+        self,
+        variant: str = "ru+f2",
+        *,
+        words_per_minute: int = 150,
+        pitch: int = 50,
+        longest_pause_s: float | None = None,
+    ) -> None:
+        hasty = "" if longest_pause_s is None else f"-{longest_pause_s}"
+        self.voice = f"{variant}-{words_per_minute}-{pitch}{hasty}"
+        self._longest_pause_s = longest_pause_s
         self._variant = variant
         self._words_per_minute = words_per_minute
         self._pitch = pitch
@@ -138,6 +148,8 @@ class OfflineSynthesizer:
         espeak = engine()
         sound = espeak.render(text, voice=self._variant, words_per_minute=self._words_per_minute, pitch=self._pitch)
         narrow = resample(sound, espeak.sample_rate_hz)
+        if self._longest_pause_s is not None:
+            narrow = pcm.with_short_pauses(narrow, self._longest_pause_s)
         return pcm.to_slin(pcm.levelled(narrow, LEVEL_DBFS))
 
     async def speak(self, text: str) -> AsyncIterator[bytes]:

@@ -44,6 +44,21 @@ def speech_level_db(samples: Floats) -> float:
     return float(10 * np.log10(active.mean()))
 
 
+def with_short_pauses(samples: Floats, longest_s: float) -> Floats:
+    """Speech whose inner silences (40 dB under its peak) are cut down to `longest_s`."""
+    step = SAMPLE_RATE_HZ // 100
+    blocks = samples[: len(samples) // step * step].reshape(-1, step)
+    if not len(blocks):
+        return samples
+    silent = np.abs(blocks).max(axis=1) < 0.01 * np.abs(blocks).max()
+    keep, run, longest = [], 0, round(longest_s * 100)
+    for index, still in enumerate(silent):
+        run = run + 1 if still else 0
+        if run <= longest:
+            keep.append(index)
+    return np.concatenate((blocks[keep].reshape(-1), samples[len(blocks) * step :]))
+
+
 def levelled(samples: Floats, target_db: float, ceiling: float = 0.89) -> Floats:
     """Speech brought to `target_db` dBFS; peaks over 0.7 of the ceiling are bent, never cut.
 

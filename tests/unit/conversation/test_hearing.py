@@ -60,7 +60,7 @@ def test_a_short_gap_within_a_word_does_not_end_it() -> None:
 
 
 def test_quiet_speakers_are_heard_and_their_fading_end_is_found() -> None:
-    edges = hearing().feed(quiet(0.5) + tone(0.4, amplitude=0.05) + tone(0.6, amplitude=0.002) + quiet(0.3))
+    edges = hearing().feed(quiet(0.5) + tone(0.4, amplitude=0.1) + tone(0.6, amplitude=0.0015) + quiet(0.3))
 
     assert seconds(edges[1].position) == pytest.approx(0.9, abs=0.05)
 
