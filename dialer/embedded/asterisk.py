@@ -73,9 +73,13 @@ class EmbeddedAsterisk(EmbeddedServer):
     endpoint = "PJSIP/{number}@trunk"
     stop_timeout_s = 6.0
 
-    def __init__(self, folder: Path, *, program: AsteriskProgram | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, program: AsteriskProgram | None = None, trunk: Mapping[str, object] | None = None
+    ) -> None:
+        """`trunk` (the placeholders of pjsip_trunk.conf) takes the place of the loopback trunk and its callees."""
         super().__init__(folder)
         self._program = program or find_asterisk()
+        self._trunk = trunk
         self._address = self.folder / "address.json"
 
     @property
@@ -137,7 +141,7 @@ class EmbeddedAsterisk(EmbeddedServer):
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
         Path(str(values["RUN_DIR"])).mkdir(parents=True, exist_ok=True)
         self.messages.unlink(missing_ok=True)
-        render_config(self.folder / "etc", values, loopback=True)
+        render_config(self.folder / "etc", {**values, **(self._trunk or {})}, loopback=self._trunk is None)
         return {"argv": [*program.argv, "-f", "-g", "-C", str(self.folder / "etc" / "asterisk.conf")]}
 
     def _new_values(self, program: AsteriskProgram) -> dict[str, object]:

@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from dialer.domain.outcome import Disposition
-from dialer.errors import AriError, ConflictError, TelephonyError
+from dialer.errors import AriError, ConflictError, MediaError, TelephonyError
+from dialer.telephony import ids
 from dialer.telephony.ari import AriClient
 from dialer.telephony.dialstring import dial_number
 from dialer.telephony.events import AriEvents
@@ -26,9 +27,8 @@ CAUSE_MEDIA_LOST = 38
 ABSOLUTE_TIMEOUT = "TIMEOUT(absolute)"
 #: How long customer and operator may talk after a transfer.
 TRANSFERRED_MAX_S = 1800
-_MEDIA_START_S = 3.0
-_BRIDGE_TRIES = 25
-_BRIDGE_PAUSE_S = 0.01
+#: Pauses before the bridge is asked again: some milliseconds as a rule, 5 s altogether on a stalled machine.
+_BRIDGE_PAUSES_S = [min(0.002 * 1.3**attempt, 0.25) for attempt in range(38)]
 _NOT_IN_STASIS = 422
 _HANGUP_CONFIRMED_S = 2.0
 
@@ -57,8 +57,7 @@ class AriLine:
         self._customer: Leg | None = None
         self._operator: Leg | None = None
         self._media: MediaSocket | None = None
-        self._media_channel_made = False
-        self._bridge_made = False
+        self._making: asyncio.Task[str] | None = None
         self._background: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Task[None] | None = None
 
@@ -103,11 +102,8 @@ class AriLine:
         """From answer to audio both ways; HUNG_UP when the customer was faster."""
         cap_s = str(math.ceil(request.max_call_s + self._cap_margin_s))
         try:
-            self._bridge_made = self._media_channel_made = True
-            _, connection_id = await asyncio.gather(
-                self._ari.create_bridge(self._bridge_id),
-                self._ari.external_media(self._media_id, {ABSOLUTE_TIMEOUT: cap_s}),
-            )
+            self._making = asyncio.create_task(self._make_bridge_and_media(cap_s), name="ari-media")
+            connection_id = await asyncio.shield(self._making)
             self._media = await MediaSocket.connect(
                 self._ari,
                 connection_id,
@@ -115,8 +111,9 @@ class AriLine:
                 on_mark=handlers.on_mark,
                 on_closed=self._on_media_closed,
             )
-            await self._join_bridge(leg)
-            await self._ari.set_variable(leg.channel_id, ABSOLUTE_TIMEOUT, cap_s)
+            await asyncio.gather(
+                self._join_bridge(leg), self._ari.set_variable(leg.channel_id, ABSOLUTE_TIMEOUT, cap_s)
+            )
         except TelephonyError:
             # Requests about a channel that has just gone are refused: that is a hang-up, not an error.
             if await self._has_ended(leg):
@@ -124,17 +121,31 @@ class AriLine:
             raise
         return Disposition.HUNG_UP if leg.ended.done() else None
 
+    async def _make_bridge_and_media(self, cap_s: str) -> str:
+        """Both at once, and both to their ends even when the dial is cancelled: `close` must know what there is."""
+        bridge, connection_id = await asyncio.gather(
+            self._ari.create_bridge(ids.bridge_id(self.attempt_id)),
+            self._ari.external_media(ids.media_id(self.attempt_id), {ABSOLUTE_TIMEOUT: cap_s}),
+            return_exceptions=True,
+        )
+        if isinstance(bridge, BaseException):
+            raise bridge
+        if isinstance(connection_id, BaseException):
+            raise connection_id
+        return connection_id
+
     async def _join_bridge(self, leg: Leg) -> None:
         """Both channels into the bridge. The media channel may be on its way into our application: ask again."""
-        for attempt in range(_BRIDGE_TRIES):
+        for pause_s in _BRIDGE_PAUSES_S:
             try:
-                await self._ari.add_to_bridge(self._bridge_id, leg.channel_id, self._media_id)
+                return await self._ari.add_to_bridge(
+                    ids.bridge_id(self.attempt_id), leg.channel_id, ids.media_id(self.attempt_id)
+                )
             except AriError as error:
-                if error.status != _NOT_IN_STASIS or attempt == _BRIDGE_TRIES - 1 or leg.ended.done():
+                if error.status != _NOT_IN_STASIS or leg.ended.done():
                     raise
-                await asyncio.sleep(_BRIDGE_PAUSE_S)
-            else:
-                return
+            await asyncio.sleep(pause_s)
+        raise MediaError("the media channel did not enter the application")
 
     async def _has_ended(self, leg: Leg) -> bool:
         """Whether the customer's channel is gone, even when its event is still on the way."""
@@ -175,12 +186,12 @@ class AriLine:
         customer = self._customer
         if customer is None or customer.ended.done() or self._operator is not None:
             return False
-        operator = self._operator = Leg(self._ari, self._events, f"{self.attempt_id}-operator")
+        operator = self._operator = Leg(self._ari, self._events, ids.operator_id(self.attempt_id))
         life = {**variables, ABSOLUTE_TIMEOUT: str(TRANSFERRED_MAX_S)}
         try:
             if not await self._ring_operator(operator, customer, endpoint, life, timeout_s):
                 return False
-            await self._ari.add_to_bridge(self._bridge_id, operator.channel_id)
+            await self._ari.add_to_bridge(ids.bridge_id(self.attempt_id), operator.channel_id)
             await self._ari.set_variable(customer.channel_id, ABSOLUTE_TIMEOUT, str(TRANSFERRED_MAX_S))
         except (AriError, ConflictError) as error:
             log.warning("transfer_failed", attempt=self.attempt_id, reason=str(error))
@@ -232,11 +243,12 @@ class AriLine:
             await self._quietly(self._customer.close())
         if self._operator is not None:
             await self._quietly(self._operator.close())
-        await self._quietly(self._drop_media())
-        if self._media_channel_made:
-            await self._quietly(self._ari.hangup(self._media_id))
-        if self._bridge_made:
-            await self._quietly(self._ari.destroy_bridge(self._bridge_id))
+        if self._making is not None:
+            await asyncio.wait([self._making])
+            self._making.exception()  # `dial` has raised it
+            await self._quietly(self._drop_media())
+            await self._quietly(self._ari.hangup(ids.media_id(self.attempt_id)))
+            await self._quietly(self._ari.destroy_bridge(ids.bridge_id(self.attempt_id)))
         if self._background:
             await asyncio.wait(self._background)  # they are all bounded, or waiting for what has just happened
         if not self.ended.done():
@@ -276,20 +288,3 @@ class AriLine:
         task = asyncio.ensure_future(self._quietly(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-    @property
-    def _bridge_id(self) -> str:
-        return bridge_id_of(self.attempt_id)
-
-    @property
-    def _media_id(self) -> str:
-        return f"{self.attempt_id}-media"
-
-
-#: Ends the ids of our bridges, so that those of dead workers can be told from other people's.
-BRIDGE_SUFFIX = "-dialer"
-
-
-def bridge_id_of(attempt_id: str) -> str:
-    """The id of an attempt's bridge."""
-    return f"{attempt_id}{BRIDGE_SUFFIX}"

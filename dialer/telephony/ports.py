@@ -60,13 +60,19 @@ class Line(Protocol):
     async def dial(self, request: DialRequest, handlers: LineHandlers) -> DialResult:
         """Originate and wait for answer, failure or ring timeout; on answer, connect the media.
 
-        Raises ConflictError when a channel with this id already lives (a second dial of one attempt),
-        AriUnavailableError or AriError when Asterisk cannot be asked.
+        HUNG_UP means that the customer answered and left before the media was connected; LOST that the channel
+        ended while the connection to Asterisk was away. Raises ConflictError when a channel with this id already
+        lives (a second dial of one attempt), InputError for a number that must not be dialed, AriUnavailableError
+        or AriError when Asterisk cannot be asked, MediaError when the call was answered but its audio could not be
+        connected. `close` must follow on every path, cancellation included.
         """
         ...
 
     async def play(self, pcm: bytes) -> None:
-        """Queue audio (slin) behind what is queued; returns when Asterisk has it, not when it was heard."""
+        """Queue audio (slin) behind what is queued; returns when Asterisk has it, not when it was heard.
+
+        Asterisk holds 16 s; what is longer waits here. After the call's end this and the commands below do nothing.
+        """
         ...
 
     async def mark(self, name: str) -> None:
@@ -86,7 +92,11 @@ class Line(Protocol):
         ...
 
     async def transfer(self, endpoint: str, variables: Mapping[str, str], timeout_s: float) -> bool:
-        """Connect the customer with an operator; True once the operator answered. False: nobody did."""
+        """Connect the customer with an operator; True once the operator answered. False: nobody did.
+
+        After True the bot is out; the line lives until the customer or the operator hangs up (`ended`), and
+        `close` would end their talk. After False the bot goes on, and may try again.
+        """
         ...
 
     async def hangup(self) -> None:

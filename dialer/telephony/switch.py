@@ -13,9 +13,10 @@ import structlog
 
 from dialer.errors import AriError, AriUnavailableError
 from dialer.settings import Settings
+from dialer.telephony import ids
 from dialer.telephony.ari import AriClient, Snapshot
 from dialer.telephony.events import AriEvents
-from dialer.telephony.line import BRIDGE_SUFFIX, AriLine, bridge_id_of
+from dialer.telephony.line import AriLine
 
 log = structlog.get_logger()
 
@@ -81,9 +82,9 @@ class AriSwitch:
     async def hangup_attempt(self, attempt_id: str) -> bool:
         """Hang up all that an attempt has left behind; False if its channel was gone already."""
         lived = await self.ari.hangup(attempt_id)
-        for leg in ("operator", "media"):
-            await self.ari.hangup(f"{attempt_id}-{leg}")
-        await self.ari.destroy_bridge(bridge_id_of(attempt_id))
+        await self.ari.hangup(ids.operator_id(attempt_id))
+        await self.ari.hangup(ids.media_id(attempt_id))
+        await self.ari.destroy_bridge(ids.bridge_id(attempt_id))
         return lived
 
     async def is_live(self, attempt_id: str) -> bool:
@@ -100,7 +101,7 @@ class AriSwitch:
 
 def _is_orphan(bridge: Snapshot) -> bool:
     """Ours, empty, and not being filled at this moment."""
-    if not str(bridge.get("id", "")).endswith(BRIDGE_SUFFIX) or bridge.get("channels"):
+    if not str(bridge.get("id", "")).endswith(ids.BRIDGE_SUFFIX) or bridge.get("channels"):
         return False
     made = datetime.strptime(str(bridge.get("creationtime")), "%Y-%m-%dT%H:%M:%S.%f%z")
     return datetime.now(UTC) - made > _ORPHAN_AGE
