@@ -18,9 +18,9 @@ from dialer.settings import config_dir
 @click.option(
     "--orders", type=click.Path(path_type=Path, dir_okay=False), help="Your own CSV. Default: 48 sample orders."
 )
-@click.option("--lines", default=14, show_default=True, type=click.IntRange(1, 200), help="Simultaneous calls.")
+@click.option("--lines", default=20, show_default=True, type=click.IntRange(1, 200), help="Simultaneous calls.")
 @click.option(
-    "--time-scale", default=600.0, show_default=True, type=click.FloatRange(min=1), help="Divides retry countdowns."
+    "--time-scale", default=900.0, show_default=True, type=click.FloatRange(min=1), help="Divides retry countdowns."
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder. Default: out/demo-TIME.")
 @click.option("--script", default="delivery", show_default=True, help="Script under config/scripts.")

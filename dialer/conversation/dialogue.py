@@ -46,6 +46,11 @@ _CORRECTIONS = frozenset(
 )
 
 
+def reading_of_key(digit: str) -> Reading:
+    """What a key means after every question."""
+    return Reading(_KEYS.get(digit, Action.UNKNOWN), source=Source.DTMF, confidence=1.0)
+
+
 def advance(state: State, event: Event) -> Turn:
     """The next state and what to do, in order."""
     if isinstance(event, Hangup):
@@ -72,7 +77,7 @@ def _take_turn(state: State, event: Event) -> Turn:
         case Heard(reading, question_heard):
             turn = _heard(state, reading, question_heard=question_heard)
         case Digit(digit):
-            turn = _answer(state, Reading(_KEYS.get(digit, Action.UNKNOWN), source=Source.DTMF, confidence=1.0))
+            turn = _answer(state, reading_of_key(digit))
         case Silence():
             turn = not_understood(state, "silence")
         case HearingFailed():

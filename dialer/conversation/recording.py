@@ -126,10 +126,9 @@ class Transcript:
 
     def save(self, path: Path, about: dict[str, Any]) -> None:
         """Write as JSON: `about` (ids, decision) and the lines."""
-        body = {
-            **about,
-            "lines": [{k: v for k, v in asdict(line).items() if v not in (None, {})} for line in self.lines],
-        }
+        spoken = [asdict(line) for line in sorted(self.lines, key=lambda line: line.at_s)]
+        lines = [{key: value for key, value in line.items() if value not in (None, {})} for line in spoken]
+        body = {**about, "lines": lines}
         path.write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
 
 

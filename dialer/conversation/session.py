@@ -17,14 +17,13 @@ import structlog
 
 from dialer.conversation import moves
 from dialer.conversation.comprehension import Comprehension, SessionPorts, Understood
-from dialer.conversation.dialogue import advance
+from dialer.conversation.dialogue import advance, reading_of_key
 from dialer.conversation.listening import Listener, Utterance, Voice
 from dialer.conversation.machine import MACHINE_SPEECH_S, is_machine
 from dialer.conversation.notes import Notes, Talk
 from dialer.conversation.script import OrderScript
 from dialer.conversation.speaking import Speaker, sentences
 from dialer.conversation.state import State
-from dialer.domain.intent import Action, Reading, Source
 from dialer.errors import DialerError, ProviderError, TelephonyError
 from dialer.speech.spoken import speak_text
 from dialer.telephony.ports import Line
@@ -136,9 +135,7 @@ class Session:
             case moves.Silence() if self._speaker.speaking:
                 self._rearm()
             case moves.Digit(digit):
-                self._notes.customer_said(
-                    digit, Reading(Action.UNKNOWN, source=Source.DTMF, confidence=1.0), self._now()
-                )
+                self._notes.customer_said(digit, reading_of_key(digit), self._now())
                 await self._apply(signal)
             case DialerError():
                 raise signal

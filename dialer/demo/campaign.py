@@ -20,7 +20,7 @@ from dialer.errors import DialerError, InputError
 from dialer.intake import ImportTally, OrdersFile, RejectsFile, open_file, order_batches
 from dialer.ledger import board
 from dialer.ledger.audit import AuditReport, audit
-from dialer.ledger.store import Ledger, database_now
+from dialer.ledger.store import Ledger
 from dialer.reporting.model import Report
 from dialer.simulator.world import World
 
@@ -37,8 +37,8 @@ class DemoPlan:
 
     orders: Path
     out: Path
-    lines: int = 14
-    time_scale: float = 600.0
+    lines: int = 20
+    time_scale: float = 900.0
     call_workers: int = 1
     script: str = "delivery"
     asterisk: bool = False
@@ -165,11 +165,12 @@ async def _watch(plan: DemoPlan, ledger: Ledger, began: float, show: Callable[[M
 
 async def _close(plan: DemoPlan, ledger: Ledger, tally: ImportTally, seconds: float) -> DemoResult:
     files = {name: plan.out / name for name in ("report.html", "report.json", "report.csv")}
+    now = await ledger.now()
     async with ledger.begin() as tx:
-        now = await database_now(tx)
         report = await reports.campaign_report(tx, CAMPAIGN, now)
         await reports.save_html(tx, report, files["report.html"], store_name=plan.store_name)
         await reports.save_csv(tx, report, files["report.csv"])
+    async with ledger.begin() as tx:
         verdict = await audit(tx, now)
     reports.save_json(report, files["report.json"])
     return DemoResult(report, verdict, tally, seconds, files)
