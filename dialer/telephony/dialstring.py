@@ -30,7 +30,7 @@ def dial_number(phone: str, allowed_prefixes: Sequence[str]) -> str:
     calling codes, perhaps with leading digits of the area), and for emergency, short and premium-rate numbers.
     """
     if not _E164.fullmatch(phone):
-        raise InputError("phone", "not an E.164 number (+79161234567)")
+        raise InputError("phone", "not an E.164 number (a plus sign and 8 to 15 digits)")
     digits = phone[1:]
     if not any(prefix and digits.startswith(prefix) for prefix in allowed_prefixes):
         raise InputError("phone", "its country code is not allowed")
