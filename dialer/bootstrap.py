@@ -20,6 +20,7 @@ from dialer.ledger.claims import Released
 from dialer.ledger.store import Ledger
 from dialer.orders_api import OrdersApi
 from dialer.settings import Settings, config_dir
+from dialer.speech.health import Guard, GuardedRecognizer
 from dialer.speech.offline import OfflineSynthesizer
 from dialer.speech.phrase_bank import PhraseBankRecognizer
 from dialer.speech.ports import Recognizer, Synthesizer
@@ -33,9 +34,10 @@ log = structlog.get_logger(__name__)
 def make_recognizer(settings: Settings) -> Recognizer:
     """The configured recogniser."""
     if settings.speech.recognizer == "openai":
-        from dialer.speech.openai import OpenAIRecognizer
+        from dialer.speech.openai import OpenAIRecognizer, recognizer_limits
 
-        return OpenAIRecognizer(settings.openai)
+        guard = Guard("openai_hearing", recognizer_limits(settings.openai))
+        return GuardedRecognizer(OpenAIRecognizer(settings.openai), guard)
     if settings.speech.phrase_bank is None:
         raise ConfigError("speech.phrase_bank: the phrase_bank recogniser needs a file (it hears simulated customers)")
     return PhraseBankRecognizer.from_file(settings.speech.phrase_bank)
