@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -14,7 +15,7 @@ from dialer.errors import AriError, ConflictError, MediaError, TelephonyError
 from dialer.telephony import ids
 from dialer.telephony.ari import AriClient
 from dialer.telephony.dialstring import dial_number
-from dialer.telephony.events import AriEvents
+from dialer.telephony.events import AriEvents, Event
 from dialer.telephony.leg import CAUSE_UNKNOWN, Leg, LegEnd
 from dialer.telephony.media import MediaSocket
 from dialer.telephony.ports import DialRequest, DialResult, LineHandlers
@@ -27,8 +28,8 @@ CAUSE_MEDIA_LOST = 38
 ABSOLUTE_TIMEOUT = "TIMEOUT(absolute)"
 #: How long customer and operator may talk after a transfer.
 TRANSFERRED_MAX_S = 1800
-#: Pauses before the bridge is asked again: some milliseconds as a rule, 5 s altogether on a stalled machine.
-_BRIDGE_PAUSES_S = [min(0.002 * 1.3**attempt, 0.25) for attempt in range(38)]
+#: When the bridge is asked again, should the event that the media channel is ready have been missed; 5 s altogether.
+_BRIDGE_PAUSES_S = [0.05] * 20 + [0.25] * 16
 _NOT_IN_STASIS = 422
 _HANGUP_CONFIRMED_S = 2.0
 
@@ -58,6 +59,7 @@ class AriLine:
         self._operator: Leg | None = None
         self._media: MediaSocket | None = None
         self._making: asyncio.Task[str] | None = None
+        self._media_in_stasis = asyncio.Event()
         self._background: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Task[None] | None = None
 
@@ -102,6 +104,7 @@ class AriLine:
         """From answer to audio both ways; HUNG_UP when the customer was faster."""
         cap_s = str(math.ceil(request.max_call_s + self._cap_margin_s))
         try:
+            self._events.listen(ids.media_id(self.attempt_id), self._on_media_event)
             self._making = asyncio.create_task(self._make_bridge_and_media(cap_s), name="ari-media")
             connection_id = await asyncio.shield(self._making)
             self._media = await MediaSocket.connect(
@@ -135,8 +138,10 @@ class AriLine:
         return connection_id
 
     async def _join_bridge(self, leg: Leg) -> None:
-        """Both channels into the bridge. The media channel may be on its way into our application: ask again."""
+        """Both channels into the bridge, once the media channel is in our application."""
         for pause_s in _BRIDGE_PAUSES_S:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._media_in_stasis.wait(), pause_s)
             try:
                 return await self._ari.add_to_bridge(
                     ids.bridge_id(self.attempt_id), leg.channel_id, ids.media_id(self.attempt_id)
@@ -144,7 +149,7 @@ class AriLine:
             except AriError as error:
                 if error.status != _NOT_IN_STASIS or leg.ended.done():
                     raise
-            await asyncio.sleep(pause_s)
+                self._media_in_stasis.clear()
         raise MediaError("the media channel did not enter the application")
 
     async def _has_ended(self, leg: Leg) -> bool:
@@ -246,6 +251,7 @@ class AriLine:
         if self._making is not None:
             await asyncio.wait([self._making])
             self._making.exception()  # `dial` has raised it
+            self._events.forget(ids.media_id(self.attempt_id), self._on_media_event)
             await self._quietly(self._drop_media())
             await self._quietly(self._ari.hangup(ids.media_id(self.attempt_id)))
             await self._quietly(self._ari.destroy_bridge(ids.bridge_id(self.attempt_id)))
@@ -267,6 +273,10 @@ class AriLine:
         if not self.ended.done():
             self.ended.set_result(ended.result().cause)
         self._spawn(self._drop_media())  # whoever is waiting to speak need not wait any longer
+
+    def _on_media_event(self, event: Event) -> None:
+        if event["type"] == "StasisStart":
+            self._media_in_stasis.set()
 
     def _on_media_closed(self) -> None:
         """Asterisk closed the media: as a rule because the call has ended; else the call is of no use any more."""
