@@ -23,16 +23,18 @@ _SKIP_REMAINING = text(
     f"""
     UPDATE orders SET state = 'skipped', skip_reason = :reason, ended_at = :now WHERE id IN (
         SELECT id FROM orders WHERE campaign_id = :campaign AND state IN {RELEASABLE_SQL}
-        LIMIT :limit FOR UPDATE SKIP LOCKED)
+        ORDER BY timezone, due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
     """  # noqa: S608
 )
-#: Campaigns without orders are left running: their first batch may be on its way.
+#: Campaigns without orders are left running: their first batch may be on its way. (Subqueries with an order and a
+#: limit stay probes of an index; as EXISTS they would be joined by reading all orders.)
 _FINISH = text(
     f"""
     UPDATE campaigns c SET state = 'finished', ended_at = :now
-    WHERE c.state = 'running' AND EXISTS (SELECT 1 FROM orders o WHERE o.campaign_id = c.id)
-        AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.campaign_id = c.id AND o.state IN {RELEASABLE_SQL})
-        AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.campaign_id = c.id AND o.state IN {LIVE_SQL})
+    WHERE c.state = 'running' AND EXISTS (SELECT 1 FROM batches b WHERE b.campaign_id = c.id AND b.accepted > 0)
+        AND (SELECT o.id FROM orders o WHERE o.campaign_id = c.id AND o.state IN {RELEASABLE_SQL}
+             ORDER BY o.timezone, o.due_at LIMIT 1) IS NULL
+        AND (SELECT o.id FROM orders o WHERE o.campaign_id = c.id AND o.state IN {LIVE_SQL} LIMIT 1) IS NULL
     RETURNING c.name
     """  # noqa: S608
 )
