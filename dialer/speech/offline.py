@@ -29,12 +29,16 @@ _DONT_EXIT = 0x8000
 _CHARS_UTF8 = 1
 #: espeakPHONEMES: `[[...]]` within the text holds phonemes.
 _PHONEMES_IN_TEXT = 0x100
-_FLAGS = _CHARS_UTF8 | _PHONEMES_IN_TEXT
+#: espeakENDPAUSE: without the pause at the end the last buffer (up to 60 ms of the last vowel) never comes.
+_END_PAUSE = 0x1000
+_FLAGS = _CHARS_UTF8 | _PHONEMES_IN_TEXT | _END_PAUSE
 _RATE, _PITCH = 1, 3
 _POS_CHARACTER = 1
 
 #: Loudness of offline speech, RMS of its spoken parts.
 LEVEL_DBFS = -16.0
+#: Silence left of espeak's own pause at the end.
+_TAIL_S = 0.06
 
 #: Words that espeak-ng's Russian dictionary stresses wrongly, as espeak phonemes (found by its phoneme trace).
 _PHONEMES = {"сорок": "[[s'orVk]]", "отмените": "[[Vtm;in;'it;i]]"}
@@ -132,7 +136,7 @@ class OfflineSynthesizer:
         self,
         variant: str = "ru+f2",
         *,
-        words_per_minute: int = 150,
+        words_per_minute: int = 165,
         pitch: int = 50,
         longest_pause_s: float | None = None,
     ) -> None:
@@ -147,7 +151,7 @@ class OfflineSynthesizer:
         """The whole text as 8 kHz slin, in the calling thread."""
         espeak = engine()
         sound = espeak.render(text, voice=self._variant, words_per_minute=self._words_per_minute, pitch=self._pitch)
-        narrow = resample(sound, espeak.sample_rate_hz)
+        narrow = pcm.without_tail(resample(sound, espeak.sample_rate_hz), _TAIL_S)
         if self._longest_pause_s is not None:
             narrow = pcm.with_short_pauses(narrow, self._longest_pause_s)
         return pcm.to_slin(pcm.levelled(narrow, LEVEL_DBFS))

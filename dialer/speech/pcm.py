@@ -59,6 +59,14 @@ def with_short_pauses(samples: Floats, longest_s: float) -> Floats:
     return np.concatenate((blocks[keep].reshape(-1), samples[len(blocks) * step :]))
 
 
+def without_tail(samples: Floats, keep_s: float) -> Floats:
+    """Speech with no more than `keep_s` of silence (46 dB under its peak) at its end."""
+    if not len(samples):
+        return samples
+    loud = np.nonzero(np.abs(samples) > 0.005 * np.abs(samples).max())[0]
+    return samples[: int(loud[-1]) + 1 + round(keep_s * SAMPLE_RATE_HZ)] if len(loud) else samples
+
+
 def levelled(samples: Floats, target_db: float, ceiling: float = 0.89) -> Floats:
     """Speech brought to `target_db` dBFS; peaks over 0.7 of the ceiling are bent, never cut.
 

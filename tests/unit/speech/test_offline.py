@@ -23,6 +23,15 @@ async def test_a_greeting_is_spoken_at_telephone_level_without_clipping() -> Non
     assert float(np.abs(samples).max()) <= 0.9
 
 
+@pytest.mark.parametrize("text", ["да", "Верно?", "квартира сорок два?", "Хорошего дня!", "До свидания!"])
+@pytest.mark.parametrize("words_per_minute", [140, 150, 165, 180])
+def test_the_last_vowel_fades_out_and_is_not_cut(text: str, words_per_minute: int) -> None:
+    samples = pcm.to_floats(OfflineSynthesizer(words_per_minute=words_per_minute).render(text))
+
+    assert float(np.abs(samples[-160:]).max()) < 0.03
+    assert float(np.abs(samples[-1600:]).max()) > 0.03
+
+
 async def test_nothing_lies_above_the_telephone_band() -> None:
     samples = pcm.to_floats(await collect(OfflineSynthesizer().speak(GREETING)))
 
