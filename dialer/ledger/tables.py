@@ -95,6 +95,18 @@ batches = Table(
     Column("accepted", Integer, nullable=False, server_default=text("0")),
     Column("duplicates", Integer, nullable=False, server_default=text("0")),
     _moment("created_at", required=True),
+    #: A caller's own key for the request: whoever repeats it gets the first answer.
+    Column("idempotency_key", Text),
+    #: SHA-256 of the request's body: a key may not be used for another request.
+    Column("request_digest", Text),
+    Column("answer", JSONB),
+)
+Index(
+    "uq_batches_idempotency",
+    batches.c.campaign_id,
+    batches.c.idempotency_key,
+    unique=True,
+    postgresql_where=text("idempotency_key IS NOT NULL"),
 )
 
 orders = Table(
@@ -192,6 +204,9 @@ Index(
 )
 Index("ix_attempts_order", attempts.c.order_pk)
 Index("ix_attempts_ended", attempts.c.campaign_id, attempts.c.ended_at)
+#: What the purge looks for.
+FILES_SQL = "artifacts ? 'recording' OR artifacts ? 'transcript'"
+Index("ix_attempts_files", attempts.c.ended_at, postgresql_where=text(FILES_SQL))
 
 outbox = Table(
     "outbox",
