@@ -5,6 +5,7 @@ tests: without it PostgreSQL's clock is asked, so that machines whose clocks dif
 """
 
 from dialer.campaigns.arrivals import ImportCounts, import_orders
+from dialer.campaigns.batches import ReceivedBatch, RowStatus, receive_batch
 from dialer.campaigns.dispatch import Publish, release_batch
 from dialer.campaigns.lifecycle import (
     change_plan,
@@ -25,6 +26,8 @@ __all__ = [
     "Hangup",
     "ImportCounts",
     "Publish",
+    "ReceivedBatch",
+    "RowStatus",
     "UpkeepCounts",
     "change_plan",
     "check_plan",
@@ -35,6 +38,7 @@ __all__ = [
     "last_opening",
     "open_due",
     "pause",
+    "receive_batch",
     "release_batch",
     "resume",
     "skip_remaining",

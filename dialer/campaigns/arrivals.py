@@ -50,11 +50,10 @@ async def import_orders(
     async for batch in _each(batches):
         async with ledger.begin() as tx:
             moment = now or await database_now(tx)
-            campaign = await _open_campaign(tx, campaign_name)
+            campaign = await campaign_for_orders(tx, campaign_name)
             done = await orders.insert_orders(tx, campaign.id, batch_id, batch, moment)
-            if done.accepted and campaign.state is CampaignState.FINISHED:
-                again = CampaignState.DRAFT if campaign.plan.cron else CampaignState.RUNNING
-                await rows.set_state(tx, campaign.id, again, only_from=[CampaignState.FINISHED], now=moment)
+            if done.accepted:
+                await reopen_finished(tx, campaign, moment)
         accepted += done.accepted
         duplicates += len(done.duplicates)
         if on_batch is not None:
@@ -72,11 +71,11 @@ async def _open(
         moment = now or await database_now(tx)
         if create_if_missing is not None and await rows.get_campaign(tx, name) is None:
             await rows.create_campaign(tx, create_if_missing, moment)
-        campaign = await _open_campaign(tx, name)
+        campaign = await campaign_for_orders(tx, name)
         return await orders.open_batch(tx, campaign.id, source, moment)
 
 
-async def _open_campaign(tx: AsyncConnection, name: str) -> CampaignRow:
+async def campaign_for_orders(tx: AsyncConnection, name: str) -> CampaignRow:
     """The campaign, whose state holds until the transaction ends: it cannot finish under the batch."""
     campaign = await rows.lock_campaign(tx, name)
     if campaign is None:
@@ -84,6 +83,13 @@ async def _open_campaign(tx: AsyncConnection, name: str) -> CampaignRow:
     if campaign.state is CampaignState.STOPPED:
         raise ConflictError(f"campaign {name!r} is stopped: it takes no more orders")
     return campaign
+
+
+async def reopen_finished(tx: AsyncConnection, campaign: CampaignRow, now: datetime) -> None:
+    """New orders open a finished campaign: at its next cron time if it has one, else at once."""
+    if campaign.state is CampaignState.FINISHED:
+        again = CampaignState.DRAFT if campaign.plan.cron else CampaignState.RUNNING
+        await rows.set_state(tx, campaign.id, again, only_from=[CampaignState.FINISHED], now=now)
 
 
 async def _each(batches: Batches) -> AsyncIterator[Sequence[Order]]:
