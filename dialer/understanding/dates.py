@@ -276,7 +276,7 @@ class DateGrammar:
         for at in range(end, min(end + 5, len(self._tokens))):
             if at in starts or self._form(at) in _TURNS:
                 return None
-            if self._form(at) in ("не", "нет", "никак") or self._is(at, _UNABLE):
+            if self._form(at) in ("не", "нет", "никак", "нельзя") or self._is(at, _UNABLE):
                 follows = at + 2 if self._form(at + 1) in _PREPOSITIONS else at + 1
                 if follows in starts or self._form(at + 1) in _NOT_A_DENIAL_AFTER:
                     return at if self._form(at) == "нет" else None

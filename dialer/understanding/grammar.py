@@ -6,12 +6,13 @@ from functools import cache
 
 from dialer.understanding import addresses, dates, times
 from dialer.understanding.lexicon import changes, classes, decisions, slips, talk
-from dialer.understanding.lexicon.cues import NEGATED, Cue
+from dialer.understanding.lexicon.cues import NEGATED, NEGATED_BY_MODAL, Cue
 from dialer.understanding.patterns import Phrases
 from dialer.understanding.vocabulary import Vocabulary
 
 #: How a phrase is negated; `{}` stands for the phrase.
-_NEGATIONS = ("не {}", "не @neg {}", "{} не @neg")
+_NEGATION = "не {}"
+_MODAL_NEGATIONS = ("не @neg {}", "{} не @neg")
 
 
 @cache
@@ -27,7 +28,8 @@ def phrases() -> Phrases[Cue]:
         for cue, block in table.items():
             if cue in NEGATED:
                 for phrase in _lines(block):
-                    for negation in _NEGATIONS:
+                    modal = _MODAL_NEGATIONS if cue in NEGATED_BY_MODAL else ()
+                    for negation in (_NEGATION, *modal):
                         result.add(negation.format(phrase), NEGATED[cue])
     return result
 

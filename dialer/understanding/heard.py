@@ -18,7 +18,21 @@ from dialer.understanding.vocabulary import Token
 
 #: Words that propose something rather than state it.
 _PROPOSING = frozenset(
-    {"давайте", "давай", "лучше", "можно", "можете", "хочу", "хотел", "хотела", "хотелось", "удобнее", "тогда", "бы"}
+    {
+        "давайте",
+        "давай",
+        "лучше",
+        "можно",
+        "можете",
+        "хочу",
+        "хотел",
+        "хотела",
+        "хотелось",
+        "удобнее",
+        "тогда",
+        "бы",
+        "нельзя",
+    }
 )
 _ADDRESS_EXPECTED = frozenset({Expect.ASK_ADDRESS, Expect.VERIFY_ADDRESS})
 _DATE_EXPECTED = frozenset({Expect.ASK_DATE, Expect.VERIFY_DATE, Expect.ASK_TIME})
@@ -30,6 +44,8 @@ class Heard:
 
     cues: frozenset[Cue]
     residue: int
+    #: Soft words that are not quiet: too many beside a bare "yes".
+    loose: int
     words: int
     #: A word had to be repaired to be understood.
     repaired: bool
@@ -83,7 +99,16 @@ def _summary(
     ]
     if any(tokens[place].form == "не" and place not in denials for place in left):
         cues.add(Cue.STRAY_NOT)
-    residue = [place for place in left if tokens[place].form != "не"]
+    because = min((one.places[0] for one in found if one.kind is Cue.BECAUSE), default=len(tokens))
+    if any("@topic" in token.symbols for place, token in enumerate(tokens) if place not in explained):
+        cues.add(Cue.TOPIC)
+    if _retracted(found):
+        cues.add(Cue.RETRACTED)
+    residue = [
+        place
+        for place in left
+        if tokens[place].form != "не" and place < because and "@plain_noun" not in tokens[place].symbols
+    ]
     cues.update(_derived(tokens, mentions, clock, address))
     if any(number.start not in explained for number in spoken):
         cues.add(Cue.NUMBER)
@@ -92,6 +117,7 @@ def _summary(
     return Heard(
         cues=frozenset(cues),
         residue=len(residue),
+        loose=sum(_is_loose(token) for place, token in enumerate(tokens) if place not in explained),
         words=len(tokens),
         repaired=any(tokens[place].form != tokens[place].word.text for one in found for place in one.places),
         day=chosen(mentions, tokens),
@@ -114,7 +140,7 @@ def _derived(
     if any(mention.denied for mention in mentions):
         cues.add(Cue.NOT_DATE)
     if clock:
-        cues.add(Cue.TIME)
+        cues.add(Cue.TIME if clock[-1].delay_s is None else Cue.DELAY)
     if address is not None:
         cues.add(Cue.ADDRESS)
     forms = [token.form for token in tokens]
@@ -125,6 +151,17 @@ def _derived(
     if any(token.word.asked for token in tokens):
         cues.add(Cue.ASKED)
     return cues
+
+
+def _is_loose(token: Token) -> bool:
+    return "@plain_noun" in token.symbols or (token.soft and "@quiet" not in token.symbols)
+
+
+def _retracted(found: Sequence[Found[Cue]]) -> bool:
+    """Whether a "нет" comes after the last word of cancelling."""
+    cancelling = [one.places[-1] for one in found if one.kind in (Cue.CANCEL, Cue.CANCEL_ORDER, Cue.REFUSE)]
+    refusals = [one.places[0] for one in found if one.kind is Cue.NO]
+    return bool(cancelling and refusals) and refusals[-1] > cancelling[-1]
 
 
 def _open_tail(found: Sequence[Found[Cue]], residue: Sequence[int]) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from itertools import combinations
 
 #: Below this length (of the sound key) a word is repaired only when it sounds exactly like a key word.
 MIN_LENGTH = 5
-#: From this length on two slips are forgiven, below it one.
+#: From this length on a letter lost here and another won there is forgiven, below it one slip.
 TWO_SLIPS_LENGTH = 8
+MAX_SLIPS = 2
 _MAX_LENGTH = 20
 
 #: How Russian sounds: unstressed vowels and voiced consonants fall together.
@@ -71,8 +71,9 @@ class Repairs:
             self._by_sound.setdefault(sound(form), []).append(form)
         self._near: dict[str, list[str]] = {}
         for key in self._by_sound:
-            for shorter in _shortened(key, _allowed(key)):
-                self._near.setdefault(shorter, []).append(key)
+            if len(key) >= MIN_LENGTH:
+                for shorter in _shortened(key):
+                    self._near.setdefault(shorter, []).append(key)
 
     def exact(self, word: str) -> str | None:
         """The key word that sounds exactly like `word`."""
@@ -86,14 +87,13 @@ class Repairs:
         same = self._by_sound.get(heard)
         if same is not None:
             return self._choose(same, word)
-        limit = _allowed(heard)
-        if limit == 0:
+        if len(heard) < MIN_LENGTH:
             return None
         near: dict[int, list[str]] = {}
-        for key in {key for shorter in _shortened(heard, limit) for key in self._near.get(shorter, ())}:
-            far = distance(heard, key, min(limit, _allowed(key)))
-            if far <= min(limit, _allowed(key)):
-                near.setdefault(far, []).extend(self._by_sound[key])
+        for key in {key for shorter in _shortened(heard) for key in self._near.get(shorter, ())}:
+            slips = distance(heard, key, MAX_SLIPS)
+            if slips == 1 or (slips == MAX_SLIPS and min(len(heard), len(key)) >= TWO_SLIPS_LENGTH):
+                near.setdefault(slips, []).extend(self._by_sound[key])
         return self._choose(near[min(near)], word) if near else None
 
     def _choose(self, forms: Iterable[str], word: str) -> str | None:
@@ -105,16 +105,6 @@ class Repairs:
         return min(candidates, key=lambda form: (distance(form, word, 4), -len(form), form))
 
 
-def _allowed(key: str) -> int:
-    if len(key) < MIN_LENGTH:
-        return 0
-    return 2 if len(key) >= TWO_SLIPS_LENGTH else 1
-
-
-def _shortened(key: str, slips: int) -> set[str]:
-    """`key` with up to `slips` letters left out."""
-    shorter = {key}
-    for count in range(1, slips + 1):
-        for gone in combinations(range(len(key)), count):
-            shorter.add("".join(letter for place, letter in enumerate(key) if place not in gone))
-    return shorter
+def _shortened(key: str) -> set[str]:
+    """`key`, and `key` with any one letter left out."""
+    return {key, *(key[:gone] + key[gone + 1 :] for gone in range(len(key)))}

@@ -25,6 +25,7 @@ class Row:
     unless: frozenset[Cue] = frozenset()
     also: frozenset[Cue] = frozenset()
     residue: int = ANY_RESIDUE
+    loose: int = ANY_RESIDUE
     confidence: float = 0.9
 
     def fits(self, heard: Heard) -> bool:
@@ -33,6 +34,7 @@ class Row:
             not self.cues.isdisjoint(heard.cues)
             and self.unless.isdisjoint(heard.cues)
             and heard.residue <= self.residue
+            and heard.loose <= self.loose
             and (not self.also or not self.also.isdisjoint(heard.cues))
         )
 
@@ -48,26 +50,45 @@ A = Action
 UNCERTAIN = _set(C.DOUBT, C.HOLD, C.HYPOTHESIS, C.REPORT, C.INJECTION, C.STRAY_NOT, C.QUESTION, C.WHAT, C.REPEAT)
 CANCELLING = _set(C.CANCEL, C.CANCEL_ORDER)
 REFUSING = _set(C.REFUSE, C.DECLINE, C.CHANGED_MIND)
-WANTING = _set(C.CONFIRM, C.ACCEPT, C.WAIT, C.RIGHT)
+WANTING = _set(C.CONFIRM, C.ACCEPT, C.WAIT, C.RIGHT, C.FIT)
 OTHER_WISHES = _set(
     C.ADDRESS_CHANGE, C.DATE_CHANGE, C.AWAY, C.DATE, C.NOT_DATE, C.TIME, C.ADDRESS, C.CHANGE, C.VAGUE_DATE
 ) | _set(C.CALLBACK, C.LATER, C.ABSENT, C.OPERATOR, C.WRONG_PERSON, C.MISTAKE, C.DO_NOT_CALL)
 #: What forbids a confirmation, however clear.
 NO_CONFIRM = UNCERTAIN | CANCELLING | REFUSING | OTHER_WISHES | _set(C.DENY, C.NOT_RIGHT, C.OPEN_TAIL, C.REASON)
+NO_CONFIRM |= _set(C.UNABLE, C.DELAY)
 #: What forbids a cancellation, however clear.
-NO_CANCEL = UNCERTAIN | WANTING | OTHER_WISHES | _set(C.KEEP, C.DENY, C.NO_CHANGE)
+NO_CANCEL = UNCERTAIN | WANTING | OTHER_WISHES | _set(C.KEEP, C.DENY, C.NO_CHANGE, C.RETRACTED, C.UNABLE, C.DELAY)
 
 _INJECTED = Row(A.UNKNOWN, _set(C.INJECTION))
 _STOP = Row(A.DO_NOT_CALL, _set(C.DO_NOT_CALL), unless=WANTING)
 _OPERATOR = Row(A.OPERATOR, _set(C.OPERATOR), confidence=0.95)
 _CALLBACK = Row(A.CALL_LATER, _set(C.CALLBACK), unless=CANCELLING)
 _NOT_ME = Row(A.WRONG_PERSON, _set(C.WRONG_PERSON), unless=WANTING)
-_BUSY = Row(A.CALL_LATER, _set(C.LATER, C.BUSY, C.ABSENT), unless=CANCELLING | REFUSING, confidence=0.8)
+_BUSY = Row(
+    A.CALL_LATER,
+    _set(C.LATER, C.BUSY, C.ABSENT, C.UNABLE),
+    unless=CANCELLING | REFUSING | _set(C.DOUBT, C.REPORT),
+    confidence=0.8,
+)
+_ABSENT = Row(A.CALL_LATER, _set(C.ABSENT, C.DELAY), unless=CANCELLING | WANTING, confidence=0.8)
 _REPEAT = Row(A.REPEAT_INFO, _set(C.REPEAT), confidence=0.9)
+#: A question with a word of the shop's business in it.
+_TOPICAL = Row(
+    A.REPEAT_INFO,
+    _set(C.WHAT, C.QUESTION),
+    also=_set(C.TOPIC),
+    unless=CANCELLING | _set(C.CONFIRM, C.RIGHT, C.DOUBT, C.HYPOTHESIS, C.REPORT, C.STRAY_NOT),
+    residue=2,
+    confidence=0.75,
+)
+_THAT_DAY = Row(
+    A.CHANGE_DATE, _set(C.THAT_DAY), also=_set(C.BUSY, C.UNABLE, C.NOT_RIGHT, C.STRAY_NOT, C.BUT), unless=CANCELLING
+)
 _WHAT = Row(
     A.REPEAT_INFO,
     _set(C.WHAT),
-    unless=UNCERTAIN - _set(C.WHAT, C.HOLD) | WANTING | CANCELLING,
+    unless=UNCERTAIN - _set(C.WHAT, C.HOLD) | WANTING | CANCELLING | _set(C.NO),
     residue=0,
     confidence=0.7,
 )
@@ -80,7 +101,7 @@ _SETTLED_UNKNOWN = (
 #: A cancellation that names its object or is a plain order to cancel: valid after every question.
 _CANCEL = (
     Row(A.CANCEL, _set(C.CANCEL_ORDER), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=3, confidence=0.95),
-    Row(A.CANCEL, _set(C.CANCEL), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=1, confidence=0.9),
+    Row(A.CANCEL, _set(C.CANCEL), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=0, confidence=0.9),
 )
 _CHANGE_ADDRESS = Row(A.CHANGE_ADDRESS, _set(C.ADDRESS_CHANGE, C.ADDRESS), unless=CANCELLING)
 _CHANGE_DATE = Row(A.CHANGE_DATE, _set(C.DATE_CHANGE, C.AWAY), unless=CANCELLING)
@@ -95,40 +116,50 @@ _CONFIRM_ORDER = (
     _CALLBACK,
     _CHANGE_ADDRESS,
     _CHANGE_DATE,
+    _THAT_DAY,
+    Row(
+        A.CHANGE_DATE,
+        _set(C.THAT_DAY),
+        unless=CANCELLING | REFUSING | WANTING | UNCERTAIN | _set(C.YES),
+        confidence=0.8,
+    ),
+    _ABSENT,
     Row(
         A.CHANGE_DATE, _set(C.DATE, C.TIME, C.VAGUE_DATE), unless=CANCELLING | REFUSING | WANTING | UNCERTAIN, residue=1
     ),
     Row(
         A.CHANGE_DATE,
         _set(C.DATE, C.TIME, C.VAGUE_DATE),
-        also=_set(C.PROPOSAL, C.BUT, C.ACCEPT),
+        also=_set(C.PROPOSAL, C.BUT, C.ACCEPT, C.FIT),
         unless=CANCELLING,
         residue=4,
     ),
     Row(A.CHANGE_DATE, _set(C.NOT_DATE), unless=CANCELLING, confidence=0.8),
     *_CANCEL,
     Row(A.CANCEL, _set(C.REFUSE), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=0, confidence=0.85),
-    Row(A.CANCEL, _set(C.DECLINE), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=0, confidence=0.8),
+    Row(A.CANCEL, _set(C.DECLINE), unless=NO_CANCEL | _set(C.OPEN_TAIL, C.YES), residue=0, confidence=0.8),
     Row(A.CANCEL, _set(C.CHANGED_MIND), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=0, confidence=0.8),
-    Row(A.CONFIRM, _set(C.CONFIRM), unless=NO_CONFIRM | _set(C.NO), residue=1, confidence=0.95),
+    Row(A.CONFIRM, _set(C.CONFIRM), unless=NO_CONFIRM | _set(C.NO), residue=2, confidence=0.95),
     Row(A.CONFIRM, _set(C.WAIT), unless=NO_CONFIRM | _set(C.NO, C.BUSY), residue=0, confidence=0.85),
     Row(
         A.CONFIRM,
         WANTING,
-        also=_set(C.RIGHT, C.ACCEPT, C.NO_CHANGE, C.KEEP),
-        unless=NO_CONFIRM | _set(C.BUSY),
+        also=_set(C.RIGHT, C.FIT, C.ACCEPT, C.NO_CHANGE, C.KEEP),
+        unless=NO_CONFIRM | _set(C.BUSY, C.THIRD),
         residue=0,
         confidence=0.9,
     ),
     Row(
         A.CONFIRM,
         _set(C.YES),
-        unless=NO_CONFIRM | _set(C.NO, C.LISTENING, C.BUSY, C.KEEP, C.NUMBER, C.ASKED, C.CONTRAST),
+        unless=NO_CONFIRM | _set(C.NO, C.LISTENING, C.BUSY, C.KEEP, C.NUMBER, C.ASKED, C.CONTRAST, C.THIRD, C.BYE),
         residue=0,
+        loose=0,
         confidence=0.85,
     ),
     _BUSY,
     _REPEAT,
+    _TOPICAL,
     _WHAT,
     Row(A.WRONG_PERSON, _set(C.MISTAKE), unless=WANTING | CANCELLING, confidence=0.75),
     *_SETTLED_UNKNOWN,
@@ -153,16 +184,18 @@ def _verify(action: Action, wish: frozenset[Cue], other: tuple[Row, ...]) -> tup
         Row(action, wrong, unless=WANTING | _set(C.YES, C.REPEAT)),
         *other,
         _NOT_ME,
-        Row(A.CONFIRM, _set(C.RIGHT), unless=NO_CONFIRM | _set(C.NUMBER), residue=0, confidence=0.9),
+        Row(A.CONFIRM, _set(C.RIGHT, C.FIT), unless=NO_CONFIRM | _set(C.NUMBER), residue=0, confidence=0.9),
         Row(
             A.CONFIRM,
             _set(C.YES, C.CONFIRM, C.ADDRESS_SAME),
-            unless=NO_CONFIRM | _set(C.NO, C.LISTENING, C.BUSY, C.KEEP, C.NUMBER, C.ASKED, C.CONTRAST),
+            unless=NO_CONFIRM | _set(C.NO, C.LISTENING, C.BUSY, C.KEEP, C.NUMBER, C.ASKED, C.CONTRAST, C.THIRD, C.BYE),
             residue=0,
+            loose=1,
             confidence=0.9,
         ),
         _BUSY,
         _REPEAT,
+        _TOPICAL,
         _WHAT,
         Row(
             action,
@@ -187,6 +220,7 @@ _ASK_ADDRESS = (
     _NOT_ME,
     Row(A.CHANGE_DATE, _set(C.DATE_CHANGE, C.DATE), unless=CANCELLING, confidence=0.8),
     _REPEAT,
+    _TOPICAL,
     _BUSY,
     _WHAT,
     *_SETTLED_UNKNOWN,
@@ -201,6 +235,7 @@ _ASK_DATE = (
     Row(A.CHANGE_DATE, _DATE_WISH, unless=CANCELLING, confidence=0.9),
     _NOT_ME,
     _REPEAT,
+    _TOPICAL,
     _BUSY,
     _WHAT,
     *_SETTLED_UNKNOWN,
@@ -231,6 +266,7 @@ _VERIFY_CANCEL = (
     _NOT_ME,
     _BUSY,
     _REPEAT,
+    _TOPICAL,
     _WHAT,
     Row(A.UNKNOWN, _set(C.NO, C.KEEP)),
     *_SETTLED_UNKNOWN,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 #: Longer utterances are cut: an answer on the phone is short, and the cost per utterance stays bounded.
 MAX_WORDS = 60
+MAX_LENGTH = 2000
 
 _WORD = re.compile(r"[а-яa-z]+|\d+(?:[.:/]\d+)*")
 _CYRILLIC = re.compile(r"[а-я]")
@@ -37,7 +38,10 @@ class Word:
 def split(text: str) -> list[Word]:
     """The words of `text`, at most MAX_WORDS."""
     # Levelled text must keep the length of the original, so that slices of the original stay in step.
-    lowered = "".join(_lower(letter) for letter in text[:2000])
+    text = text[:MAX_LENGTH]
+    lowered = text.lower().replace("ё", "е")
+    if len(lowered) != len(text):
+        lowered = "".join(_lower(letter) for letter in text)
     words: list[Word] = []
     end = 0
     for match in _WORD.finditer(lowered):
@@ -61,9 +65,7 @@ def split(text: str) -> list[Word]:
 
 
 def _lower(letter: str) -> str:
-    lowered = letter.lower()
-    if lowered == "ё":
-        return "е"
+    lowered = letter.lower().replace("ё", "е")
     return lowered if len(lowered) == 1 else " "
 
 

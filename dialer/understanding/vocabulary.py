@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import pymorphy3
 
@@ -30,9 +31,10 @@ _TAGS = {
     "ADJS": "short",
 }
 #: At most this many words of one utterance are examined for slips, so that the cost stays bounded.
-MAX_EXAMINED = 8
+MAX_EXAMINED = 6
 _CACHE_SIZE = 16_384
 _MIN_UNKNOWN = 4
+_SPOKEN_ENDINGS = ("ова", "ово", "ева", "ево")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Vocabulary:
         self._torn = torn_prefixes
         self._atoms: dict[str, set[str]] = {}
         self._numerals: dict[str, Numeral] = {}
+        self._known_tags: dict[str, tuple[str, ...] | None] = {}
         self._groups_of = _groups_by_atom(groups, classes)
         lemmas = {atom.split(".")[0] for atom in self._groups_of if not atom.startswith("=")}
         for lemma in sorted(lemmas | set(extra_lemmas) | set(repairable.split())):
@@ -95,6 +98,8 @@ class Vocabulary:
                 examined += 1
                 forms = self._examine(word.text)
             for number, form in enumerate(forms or (word.text,)):
+                if form == "не" and tokens and tokens[-1].form == "не":
+                    continue
                 part = word if number == 0 else Word(form, form, " ", word.asked)
                 tokens.append(self._token(part, form))
         return tokens
@@ -122,6 +127,8 @@ class Vocabulary:
         squeezed = _squeeze(text)
         if squeezed != text and (direct := self._direct(squeezed)) is not None:
             return direct
+        if (ordinal := _spelled_as_spoken(text)) in self._numerals:
+            return (ordinal,)
         if len(text) < _MIN_UNKNOWN or self._morph.word_is_known(text):
             return (text,)
         return self._unglue(text) or self._repaired(text) or (text,)
@@ -156,7 +163,7 @@ class Vocabulary:
         return mended
 
     def _joined(self, left: str, right: str) -> str | None:
-        if left == "после" and right in ("завтра", "завтро"):
+        if self._slips.get(left, left) == "после" and right in ("завтра", "завтро"):
             return "послезавтра"
         if left not in self._torn or len(right) < 4:
             return None
@@ -181,15 +188,31 @@ class Vocabulary:
     def _inflect(self, lemma: str) -> None:
         """Register every form of `lemma`, with its grammemes in the lexicon's notation."""
         self._atoms.setdefault(lemma, set()).add(lemma)
+        if not self._morph.word_is_known(lemma):
+            return
+        tags_of = self._tags_of
         for parse in self._morph.parse(lemma):
             if _level(parse.normal_form) != lemma:
                 continue
             for variant in parse.lexeme:
-                if "PRTF" in variant.tag or "GRND" in variant.tag or len(variant.word) == 1 < len(lemma):
+                if len(variant.word) == 1 < len(lemma):
+                    continue
+                tags = tags_of(variant.tag)
+                if tags is None:
                     continue
                 atoms = self._atoms.setdefault(_level(variant.word), set())
                 atoms.add(lemma)
-                atoms.update(f"{lemma}.{tag}" for grammeme, tag in _TAGS.items() if grammeme in variant.tag)
+                for tag in tags:
+                    atoms.add(f"{lemma}.{tag}")
+
+    def _tags_of(self, tag: Any) -> tuple[str, ...] | None:
+        """The grammemes of a form in the lexicon's notation; None for participles and gerunds, which nobody says."""
+        key = str(tag)
+        if key not in self._known_tags:
+            left_out = "PRTF" in tag or "GRND" in tag
+            names = tuple(name for grammeme, name in _TAGS.items() if grammeme in tag)
+            self._known_tags[key] = None if left_out else names
+        return self._known_tags[key]
 
     def _load_numerals(self) -> None:
         for lemma, value in CARDINALS.items():
@@ -230,6 +253,11 @@ def _groups_by_atom(groups: Iterable[tuple[str, ...]], classes: Mapping[str, str
 
 def _level(text: str) -> str:
     return text.replace("ё", "е")
+
+
+def _spelled_as_spoken(text: str) -> str:
+    """ "шестова" -> "шестого": the ending of an ordinal as it sounds."""
+    return f"{text[:-2]}го" if text.endswith(_SPOKEN_ENDINGS) else ""
 
 
 def _squeeze(text: str) -> str:

@@ -14,6 +14,8 @@ class Cue(StrEnum):
     NO = "no"
     #: "всё верно", "в силе": what was said is right.
     RIGHT = "right"
+    #: "удобно", "подходит": right, or a wish when a date stands beside it.
+    FIT = "fit"
     #: "неверно", "не так".
     NOT_RIGHT = "not_right"
     #: "подтверждаю".
@@ -51,6 +53,8 @@ class Cue(StrEnum):
     DATE_CHANGE = "date_change"
     #: "в конце месяца", "после праздников".
     VAGUE_DATE = "vague_date"
+    #: "в этот день": the day that was proposed.
+    THAT_DAY = "that_day"
     #: "меня не будет", "не смогу": cannot take the delivery then.
     AWAY = "away"
 
@@ -63,6 +67,10 @@ class Cue(StrEnum):
     LATER = "later"
     #: "занят", "за рулём".
     BUSY = "busy"
+    #: "не могу", with no word of what.
+    UNABLE = "unable"
+    #: "через час".
+    DELAY = "delay"
     #: "его нет дома".
     ABSENT = "absent"
     #: "не заказывал", "не туда попали".
@@ -87,6 +95,14 @@ class Cue(StrEnum):
     QUESTION = "question"
     #: "но", "только".
     BUT = "but"
+    #: "он", "она": somebody else is spoken of.
+    THIRD = "third"
+    #: "до свидания".
+    BYE = "bye"
+    #: "потому что": what follows explains.
+    BECAUSE = "because"
+    #: A word of the shop's business: "доставка", "сумма".
+    TOPIC = "topic"
     #: "слушаю", "говорите", "алло".
     LISTENING = "listening"
     #: "пусть курьер позвонит", "оплата картой": no decision in it.
@@ -109,17 +125,20 @@ class Cue(StrEnum):
     CONTRAST = "contrast"
     #: "давайте", "лучше", "можно": proposes something.
     PROPOSAL = "proposal"
+    #: A "нет" after the decision: "отмените, ой нет".
+    RETRACTED = "retracted"
     #: A question mark.
     ASKED = "asked"
 
 
-#: What a phrase hints at when it is negated ("не P", "не надо P", "P не надо").
+#: What a phrase hints at when "не" stands before it.
 NEGATED: dict[Cue, Cue] = {
     Cue.CANCEL: Cue.KEEP,
     Cue.CANCEL_ORDER: Cue.KEEP,
     Cue.CONFIRM: Cue.DENY,
     Cue.ACCEPT: Cue.REFUSE,
     Cue.RIGHT: Cue.NOT_RIGHT,
+    Cue.FIT: Cue.NOT_RIGHT,
     Cue.CHANGE: Cue.NO_CHANGE,
     Cue.ADDRESS_CHANGE: Cue.NO_CHANGE,
     Cue.DATE_CHANGE: Cue.NO_CHANGE,
@@ -128,3 +147,8 @@ NEGATED: dict[Cue, Cue] = {
     Cue.REPEAT: Cue.NOTE,
     Cue.HOLD: Cue.NOTE,
 }
+#: Cues whose phrases may also be negated at a distance: "не надо P", "P не надо". Where imperatives are among the
+#: phrases this would be wrong ("отмените, не надо"), so the lexicon spells those negations out.
+NEGATED_BY_MODAL = frozenset(
+    {Cue.CONFIRM, Cue.CHANGE, Cue.ADDRESS_CHANGE, Cue.DATE_CHANGE, Cue.CALLBACK, Cue.OPERATOR, Cue.REPEAT}
+)
