@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench asterisk up clean
+.PHONY: demo test check bench chaos asterisk up clean
 
 demo: $(STAMP)  ## a whole campaign with audio, on embedded services
 	$(BIN)/dialer demo
@@ -16,6 +16,9 @@ check: $(STAMP)  ## format, lint, types, import layers
 
 bench: $(STAMP)  ## measure; figures land in out/bench
 	$(BIN)/python scripts/bench.py
+
+chaos: $(STAMP)  ## a campaign under fire: ARGS="--seed 2 --asterisk --mischief"
+	$(BIN)/dialer chaos $(ARGS)
 
 asterisk:  ## a real Asterisk 22 under .asterisk (root)
 	scripts/asterisk.sh

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("dialer.cli.audit", "Check that the ledger conserves every order."),
     "report": ("dialer.cli.report", "Print or save a campaign's report."),
     "demo": ("dialer.cli.demo", "Run a whole simulated campaign with audio."),
+    "chaos": ("dialer.cli.chaos", "Run a campaign under fire; count what was lost or doubled."),
     "campaign": ("dialer.cli.campaign", "Create, list, show, start, pause, resume and stop campaigns."),
     "dnc": ("dialer.cli.dnc", "The do-not-call list."),
 }

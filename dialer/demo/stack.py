@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from dialer.simulator.world import World, phrase_bank
 
 log = structlog.get_logger(__name__)
 
-_CELERY = ["-m", "celery", "-A", "workers.app"]
+#: How workers and beat are started: arguments of `python`.
+CELERY = ("-m", "celery", "-A", "workers.app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class StackPlan:
     #: Call over SIP through a real Asterisk instead of the simulated PBX.
     asterisk: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    #: Another way to start workers and beat (fault campaigns).
+    celery: Sequence[str] = CELERY
+    #: Environment of single processes, by name: "calls1", "batch", "beat".
+    env_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def save_phrase_bank(world: World, path: Path) -> None:
@@ -57,14 +62,15 @@ class Stack:
         self.asterisk = EmbeddedAsterisk(self.services / "asterisk") if plan.asterisk else None
         self.shop_log = self.folder / "shop.jsonl"
         self.call_records = self.folder / "pbx-calls.csv"
+        self.diary = self.folder / "customers.jsonl"
+        self.world_file = self.services / "world.json"
 
     def start_services(self) -> None:
         """PostgreSQL (migrated), Redis, the shop and the PBX."""
         self.postgres.start()
         self.redis.start()
         migrate(self.postgres.url)
-        world_file = self.services / "world.json"
-        self._world.save(world_file)
+        self._world.save(self.world_file)
         bank_file = self.services / "phrase-bank.json"
         save_phrase_bank(self._world, bank_file)
         token = secrets.token_urlsafe(16)
@@ -82,9 +88,9 @@ class Stack:
         }
         self._start_shop()
         if self.asterisk is None:
-            self._start_pbx(world_file)
+            self.start_pbx()
         else:
-            self._start_asterisk(self.asterisk, world_file)
+            self._start_asterisk(self.asterisk)
 
     def _start_shop(self) -> None:
         shop = self.processes.start_ready(
@@ -92,12 +98,13 @@ class Stack:
         )
         self.processes.env["DIALER_ORDERS_API__URL"] = f"http://127.0.0.1:{shop['port']}"
 
-    def _start_pbx(self, world_file: Path) -> None:
+    def start_pbx(self, port: int = 0) -> None:
+        """The simulated PBX; after a crash with the port that it had, so that workers find it."""
         pbx = self.processes.start_ready(
             "pbx",
             [
-                *("-m", "dialer.simulator.pbx", "--world", str(world_file), "--port", "0"),
-                *("--records", str(self.call_records)),
+                *("-m", "dialer.simulator.pbx", "--world", str(self.world_file), "--port", str(port)),
+                *("--records", str(self.call_records), "--diary", str(self.diary)),
             ],
         )
         self.processes.env |= {
@@ -106,7 +113,7 @@ class Stack:
             "DIALER_ARI__PASSWORD": pbx["password"],
         }
 
-    def _start_asterisk(self, asterisk: EmbeddedAsterisk, world_file: Path) -> None:
+    def _start_asterisk(self, asterisk: EmbeddedAsterisk) -> None:
         """A real Asterisk, trunk and callees over SIP on loopback; the customers answer by ARI."""
         asterisk.start()
         self.processes.env |= {
@@ -119,7 +126,7 @@ class Stack:
             "customers",
             [
                 *("-m", "dialer.simulator.customers", "--ari-url", asterisk.url, "--username", asterisk.username),
-                *("--world", str(world_file)),
+                *("--world", str(self.world_file), "--diary", str(self.diary)),
             ],
         )
 
@@ -138,13 +145,15 @@ class Stack:
         queue = "batch" if name == "batch" else "calls"
         self.processes.start(
             name,
-            [*_CELERY, "worker", "-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@dialer"],
+            [*self.plan.celery, "worker", "-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@dialer"],
             stop_timeout_s=60.0,
+            env=self.plan.env_of.get(name),
         )
 
     def start_beat(self, name: str) -> None:
         """A beat scheduler."""
-        self.processes.start(name, [*_CELERY, "beat", "-s", str(self.services / f"{name}-schedule")])
+        argv = [*self.plan.celery, "beat", "-s", str(self.services / f"{name}-schedule"), "--pidfile", ""]
+        self.processes.start(name, argv, env=self.plan.env_of.get(name))
 
     def close(self) -> None:
         """End everything, workers first."""

@@ -34,12 +34,21 @@ class Customer:
         self._verbatim = seed == 0
         self.rng = Random(f"{seed}-{attempt}")
         self._ear = Ear()
+        #: What was said in this call so far.
+        self.said: list[str] = []
+        self.answered = False
+
+    @property
+    def heard_after_s(self) -> float:
+        """Seconds of the bot's speech since the customer's last line."""
+        return self._ear.speech_s
 
     async def pick_up(self) -> None:
         """Let it ring a little, then answer."""
         await self.phone.ringing()
         await asyncio.sleep(self.rng.uniform(0.3, 1.0))
         self.phone.on_audio = self._ear.hear
+        self.answered = True
         await self.phone.answer()
 
     async def listen(self) -> bool:
@@ -68,6 +77,8 @@ class Customer:
 
     async def say(self, line: str) -> None:
         """Speak a line to its end."""
+        self.said.append(line)
+        self._ear.forget()
         self.phone.send(await self._say(line, self._voice))
         await self.phone.spoken()
 

@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from dialer.errors import AriError, AriUnavailableError, DialerError, MediaError
 from dialer.settings import AriSettings
 from dialer.simulator.asterisk_phone import MEDIA_PREFIX, AsteriskPhone, CustomersAri, has_gone
+from dialer.simulator.diary import Diary
 from dialer.simulator.pbx import Callees, contract_callees
 from dialer.simulator.process import announce, die_with_parent, stop_on_signals
 from dialer.simulator.world import World, WorldCallees
@@ -138,10 +139,12 @@ def main() -> None:
     parser.add_argument("--app", default="customers", help="the Stasis application of the dialplan")
     parser.add_argument("--world", type=Path, help="world file: who lives behind which number")
     parser.add_argument("--ready", type=Path, help="file to write once connected")
+    parser.add_argument("--diary", type=Path, help="file for the customers' own account of their calls (JSON lines)")
     given = parser.parse_args()
     die_with_parent()
     try:
-        callees: Callees = WorldCallees(World.load(given.world)) if given.world else contract_callees
+        diary = Diary(given.diary) if given.diary else None
+        callees: Callees = WorldCallees(World.load(given.world), diary=diary) if given.world else contract_callees
         uvloop.run(_serve(given, callees))
     except DialerError as error:
         sys.exit(f"simulated customers: {error}")

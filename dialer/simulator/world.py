@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import structlog
 
 from dialer.errors import InputError
 from dialer.simulator.customer import Customer
+from dialer.simulator.diary import Diary
 from dialer.simulator.lines import ADDRESSES
 from dialer.simulator.pbx.callees import contract_callees
 from dialer.simulator.pbx.phone import Callee, Phone
@@ -105,10 +107,11 @@ def voices(world: World) -> list[str]:
 class WorldCallees:
     """Answers each number as its resident would, counting the attempts. Use as `SimulatedPbx(WorldCallees(world))`."""
 
-    def __init__(self, world: World, say: Say = say_offline) -> None:
+    def __init__(self, world: World, say: Say = say_offline, diary: Diary | None = None) -> None:
         self._residents = {phone.lstrip("+"): resident for phone, resident in world.residents.items()}
         self._attempts: Counter[str] = Counter()
         self._say = say
+        self._diary = diary
 
     def __call__(self, number: str) -> Callee:
         """The callee of one dial of `number`; outside the world live the contract's callees and nobody else."""
@@ -116,10 +119,10 @@ class WorldCallees:
         if resident is None:
             return contract_callees(number)
         self._attempts[number] += 1
-        return _callee(resident, self._attempts[number], self._say)
+        return _callee(resident, self._attempts[number], self._say, self._diary)
 
 
-def _callee(resident: Resident, attempt: int, say: Say) -> Callee:
+def _callee(resident: Resident, attempt: int, say: Say, diary: Diary | None) -> Callee:
     persona = PERSONAS[resident.persona]
     first = persona.at_first if attempt <= resident.failures_before_answer else None
     act = first or persona.act
@@ -128,13 +131,31 @@ def _callee(resident: Resident, attempt: int, say: Say) -> Callee:
         customer = Customer(
             phone, say, voice=resident.voice, seed=resident.seed, address=resident.address, attempt=attempt
         )
+        call = uuid4().hex
+        if diary is not None:
+            diary.write("ring", call=call, number=phone.number, attempt=attempt, persona=resident.persona)
         try:
             async with asyncio.timeout(LONGEST_CALL_S):
                 await act(customer)
         except TimeoutError:
             log.info("simulated_customer_had_enough", persona=resident.persona)
+        finally:
+            if diary is not None:
+                _remember(diary, call, resident, customer)
 
     return callee
+
+
+def _remember(diary: Diary, call: str, resident: Resident, customer: Customer) -> None:
+    diary.write(
+        "end",
+        call=call,
+        number=customer.phone.number,
+        persona=resident.persona,
+        answered=customer.answered,
+        said=customer.said,
+        heard_after_s=round(customer.heard_after_s, 2),
+    )
 
 
 def _resident(persona: str, rng: Random, *, first: bool) -> Resident:

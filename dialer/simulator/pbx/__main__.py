@@ -17,6 +17,7 @@ from pathlib import Path
 import uvloop
 
 from dialer.errors import DialerError
+from dialer.simulator.diary import Diary
 from dialer.simulator.pbx import Callees, SimulatedPbx, contract_callees
 from dialer.simulator.pbx.server import serve_until
 from dialer.simulator.process import announce, die_with_parent, stop_on_signals
@@ -34,10 +35,12 @@ def main() -> None:
     parser.add_argument("--password-env", default="DIALER_ARI__PASSWORD", help="variable that holds the password")
     parser.add_argument("--records", type=Path, help="CSV file for the far side's call records")
     parser.add_argument("--ready", type=Path, help="file to write once it listens")
+    parser.add_argument("--diary", type=Path, help="file for the customers' own account of their calls (JSON lines)")
     given = parser.parse_args()
     die_with_parent()
     try:
-        callees: Callees = WorldCallees(World.load(given.world)) if given.world else contract_callees
+        diary = Diary(given.diary) if given.diary else None
+        callees: Callees = WorldCallees(World.load(given.world), diary=diary) if given.world else contract_callees
         uvloop.run(_serve(given, callees))
     except (DialerError, OSError) as error:
         sys.exit(f"simulated PBX: {error}")

@@ -1,0 +1,1 @@
+"""Fault campaigns: the whole product under fire, judged by the far sides (PBX, customers, shop)."""
