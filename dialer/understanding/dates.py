@@ -47,6 +47,7 @@ _RELATIVE = {
     "послепослезавтра": 3,
 }
 _UNIT_DAYS = {"день": 1, "денек": 1, "денечек": 1, "сутки": 1, "неделя": 7, "неделька": 7}
+_COLLECTIVE = {"пару": 2, "парочку": 2, "двое": 2, "трое": 3, "четверо": 4, "пара": 2}
 _NEXT = frozenset({"следующий", "будущий"})
 _THIS = frozenset({"этот", "ближайший", "данный"})
 _PREPOSITIONS = frozenset({"в", "во", "на", "к", "ко"})
@@ -138,8 +139,8 @@ class DateGrammar:
         day = self._shift(unit, count)
         weekday = end + 2 if self._form(end + 1) in _PREPOSITIONS else end + 1
         if unit in ("неделя", "неделька") and (name := self._is(weekday, WEEKDAYS)):
-            monday = day - timedelta(days=day.weekday())
-            return DateMention(at, weekday + 1, monday + timedelta(days=WEEKDAYS[name]))
+            ahead = (WEEKDAYS[name] - self._today.weekday()) % 7
+            return DateMention(at, weekday + 1, day + timedelta(days=ahead))
         return DateMention(at, end + 1, day)
 
     def _count(self, at: int) -> tuple[int, int] | None:
@@ -147,7 +148,8 @@ class DateGrammar:
         number = self._numbers.get(at)
         if number is not None and not number.ordinal and 0 < number.value <= 366:
             return number.value, number.end
-        return (2, at + 1) if self._is(at, {"пара"}) else None
+        collective = _COLLECTIVE.get(self._form(at))
+        return (collective, at + 1) if collective else None
 
     def _shift(self, unit: str, count: int) -> date:
         if unit in ("месяц", "месяцок"):

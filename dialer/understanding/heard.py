@@ -18,21 +18,8 @@ from dialer.understanding.vocabulary import Token
 
 #: Words that propose something rather than state it.
 _PROPOSING = frozenset(
-    {
-        "давайте",
-        "давай",
-        "лучше",
-        "можно",
-        "можете",
-        "хочу",
-        "хотел",
-        "хотела",
-        "хотелось",
-        "удобнее",
-        "тогда",
-        "бы",
-        "нельзя",
-    }
+    """давайте давай лучше можно можете хочу хотел хотела хотелось удобнее тогда бы нельзя если могу смогу можем
+    приму""".split()
 )
 _ADDRESS_EXPECTED = frozenset({Expect.ASK_ADDRESS, Expect.VERIFY_ADDRESS})
 _DATE_EXPECTED = frozenset({Expect.ASK_DATE, Expect.VERIFY_DATE, Expect.ASK_TIME})
@@ -104,11 +91,8 @@ def _summary(
         cues.add(Cue.TOPIC)
     if _retracted(found):
         cues.add(Cue.RETRACTED)
-    residue = [
-        place
-        for place in left
-        if tokens[place].form != "не" and place < because and "@plain_noun" not in tokens[place].symbols
-    ]
+    ignored = {place for place in left if tokens[place].form == "не" or "@plain_noun" in tokens[place].symbols}
+    residue = [place for place in left if place < because and place not in ignored]
     cues.update(_derived(tokens, mentions, clock, address))
     if any(number.start not in explained for number in spoken):
         cues.add(Cue.NUMBER)

@@ -21,6 +21,9 @@ from typing import Generic, TypeVar
 MAX_GAP = 3
 #: The symbol that every soft word carries.
 SOFT = "@soft"
+#: Words that "не" itself may negate; a phrase that "не" opens never reaches across them ("не надо, отмените").
+MODAL = "@neg"
+_NOT = "не"
 
 Kind = TypeVar("Kind")
 
@@ -40,6 +43,8 @@ class _Node(Generic[Kind]):
     children: dict[str, _Node[Kind]] = field(default_factory=dict)
     kind: Kind | None = None
     rank: int = 0
+    #: The last element was "не".
+    negates: bool = False
 
 
 def elements(phrase: str) -> list[tuple[str, ...]]:
@@ -72,7 +77,8 @@ class Phrases(Generic[Kind]):
             node = self._root
             for alternatives in elements(reading):
                 self.groups.add(alternatives)
-                node = node.children.setdefault(symbol(alternatives), _Node())
+                name = symbol(alternatives)
+                node = node.children.setdefault(name, _Node(negates=name == _NOT))
             if node.kind is None:
                 node.kind = kind
                 self._added += 1
@@ -106,7 +112,7 @@ class Phrases(Generic[Kind]):
             symbols = words[nxt]
             for child in _step(node, symbols):
                 self._walk(child, words, (*places, nxt), found)
-            if SOFT not in symbols:
+            if SOFT not in symbols or (node.negates and MODAL in symbols):
                 return
 
 

@@ -64,6 +64,7 @@ _INJECTED = Row(A.UNKNOWN, _set(C.INJECTION))
 _STOP = Row(A.DO_NOT_CALL, _set(C.DO_NOT_CALL), unless=WANTING)
 _OPERATOR = Row(A.OPERATOR, _set(C.OPERATOR), confidence=0.95)
 _CALLBACK = Row(A.CALL_LATER, _set(C.CALLBACK), unless=CANCELLING)
+_CALL_AT = Row(A.CALL_LATER, _set(C.CALL), also=_set(C.DATE, C.TIME, C.DELAY), unless=CANCELLING | WANTING)
 _NOT_ME = Row(A.WRONG_PERSON, _set(C.WRONG_PERSON), unless=WANTING)
 _BUSY = Row(
     A.CALL_LATER,
@@ -114,6 +115,7 @@ _CONFIRM_ORDER = (
     _OPERATOR,
     _NOT_ME,
     _CALLBACK,
+    _CALL_AT,
     _CHANGE_ADDRESS,
     _CHANGE_DATE,
     _THAT_DAY,
@@ -130,7 +132,7 @@ _CONFIRM_ORDER = (
     Row(
         A.CHANGE_DATE,
         _set(C.DATE, C.TIME, C.VAGUE_DATE),
-        also=_set(C.PROPOSAL, C.BUT, C.ACCEPT, C.FIT),
+        also=_set(C.PROPOSAL, C.BUT, C.ACCEPT, C.FIT, C.WAIT),
         unless=CANCELLING,
         residue=4,
     ),

@@ -63,6 +63,8 @@ class Cue(StrEnum):
     OPERATOR = "operator"
     #: "перезвоните".
     CALLBACK = "callback"
+    #: "позвоните": later only if a time is named.
+    CALL = "call"
     #: "позже", "потом".
     LATER = "later"
     #: "занят", "за рулём".
