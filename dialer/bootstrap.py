@@ -119,6 +119,16 @@ class Runtime:
             raise ConfigError("this worker does not consume a calls queue")
         await calls.run_attempt(self._calls, attempt_id)
 
+    @property
+    def drain_s(self) -> float:
+        """How long the end of this process may wait for live calls."""
+        return self._settings.calls.drain_s
+
+    def drain(self) -> None:
+        """Dial nothing more; live calls go on."""
+        if self._calls is not None:
+            self._calls.draining = True
+
     async def release_batch(self, publish: Callable[[Sequence[Released]], None]) -> int:
         """Release due orders."""
         return await campaigns.release_batch(self._ledger, node=self._settings.ari.node, publish=publish)
@@ -143,7 +153,9 @@ class Runtime:
             await delivery.deliver_due(self._ledger, self._orders, settings=self._settings.orders_api)
 
     async def close(self) -> None:
-        """Disconnect from everything."""
+        """Hang up what still runs and disconnect from everything."""
+        if self._calls is not None:
+            await calls.abandon(self._calls)
         if self._keeper is not None:
             self._keeper.cancel()
         closing: list[Any] = [self._switch.close(), self._ledger.close()]

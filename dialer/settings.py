@@ -57,6 +57,8 @@ class CallSettings(BaseModel):
     cap_margin_s: float = 10.0
     #: Country calling codes that may be dialed.
     allowed_prefixes: list[str] = Field(default_factory=lambda: ["7"])
+    #: How long a worker that is told to end lets live calls go on; then it hangs up.
+    drain_s: float = 240.0
     #: Live calls per worker process.
     max_lines_per_worker: int = 120
 

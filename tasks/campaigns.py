@@ -9,8 +9,9 @@ from tasks.calls import place_call
 from workers.app import app, calls_queue
 from workers.loop_host import current_runtime, run_on_loop
 
-#: A place_call message older than this is dropped by the worker; upkeep publishes the attempt again.
-PLACE_CALL_EXPIRES_S = 120
+#: A place_call message older than this is dropped by the worker; upkeep publishes the attempt again. Far above what
+#: the clocks of two machines may differ by (see `workers.schedule`).
+PLACE_CALL_EXPIRES_S = 900
 
 
 def publish(released: Sequence[Released]) -> None:

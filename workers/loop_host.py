@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, wait
 from typing import Any, TypeVar
 
 import structlog
 import uvloop
 from celery import bootsteps
+from celery.signals import worker_shutting_down
 
 from dialer.bootstrap import Runtime
 from dialer.settings import settings
@@ -34,6 +35,7 @@ class Host:
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="dialer-loop", daemon=True)
         self._make_runtime = make_runtime
+        self._running: set[Future[Any]] = set()
         self.runtime: Runtime | None = None
 
     def start(self, *, place_calls: bool) -> None:
@@ -50,15 +52,25 @@ class Host:
     def run(self, work: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
         """Run a coroutine on the loop from another thread and wait for it."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._running.add(future)
         try:
             return future.result(timeout_s)
         except (TimeoutError, CancelledError):
             future.cancel()
             raise
+        finally:
+            self._running.discard(future)
 
-    def stop(self) -> None:
-        """Close the runtime, then the loop."""
+    def drain(self) -> None:
+        """Take nothing new; what runs goes on."""
         if self.runtime is not None:
+            self.runtime.drain()
+
+    def stop(self, patience_s: float | None = None) -> None:
+        """Wait for what runs (None: as long as the settings allow), then close the runtime and the loop."""
+        self.drain()
+        if self.runtime is not None:
+            wait(list(self._running), self.runtime.drain_s if patience_s is None else patience_s)
             self.run(self.runtime.close(), STOP_TIMEOUT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STOP_TIMEOUT_S)
@@ -96,8 +108,22 @@ class LoopHost(bootsteps.StartStopStep):  # type: ignore[misc]
         log.info("loop_host_started", queues=sorted(queues))
 
     def stop(self, worker: Any) -> None:
-        """Called at the end of a warm shutdown."""
+        """Warm shutdown: Celery takes no more tasks by now; live calls go on to their ends.
+
+        Celery stops its steps in reverse order, so this comes before the thread pool is stopped, which would drop
+        what waits there; waiting tasks run meanwhile and hand their attempts back.
+        """
         if _host is not None:
             _host.stop()
 
-    terminate = stop
+    def terminate(self, worker: Any) -> None:
+        """Cold shutdown: hang up and go."""
+        if _host is not None:
+            _host.stop(patience_s=0.0)
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _drain_at_once(**_kwargs: object) -> None:
+    """From the signal on nothing more is dialed, even while Celery is still closing its consumer."""
+    if _host is not None:
+        _host.drain()

@@ -7,13 +7,16 @@ from typing import Any
 #: Seconds between the slower ticks.
 OPEN_EVERY_S = 10.0
 UPKEEP_EVERY_S = 5.0
+#: Celery writes the sender's clock into a message and compares it with the receiver's: the bound must be far above
+#: what two machines' clocks may differ by, or every tick is dropped. What piles up meanwhile costs a few ms each.
+TICK_EXPIRES_S = 900.0
 
 
 def beat_schedule(tick_s: float) -> dict[str, dict[str, Any]]:
-    """Beat's schedule. A tick that waited longer than a few periods is dropped: the next one does its work."""
+    """Beat's schedule. A tick that has waited for very long is dropped: a later one does its work."""
 
     def entry(task: str, every_s: float) -> dict[str, Any]:
-        return {"task": task, "schedule": every_s, "options": {"expires": max(every_s * 3, 3.0), "queue": "batch"}}
+        return {"task": task, "schedule": every_s, "options": {"expires": TICK_EXPIRES_S, "queue": "batch"}}
 
     return {
         "release_batch": entry("tasks.campaigns.release_batch", tick_s),

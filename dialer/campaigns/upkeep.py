@@ -115,8 +115,8 @@ async def _surely_ended(attempt: ExpiredAttempt, reach: _Reach, now: datetime) -
 
 
 async def _settle_lost(ledger: Ledger, attempt: ExpiredAttempt, now: datetime, time_scale: float) -> bool:
-    """False if its worker was quicker after all."""
-    outcome = Outcome(Disposition.LOST)
+    """False if its worker was quicker after all. A decision that the worker had noted counts, whatever became of it."""
+    outcome = attempt.noted or Outcome(Disposition.LOST)
     step = next_step(
         outcome,
         attempt_number=attempt.number,
@@ -131,5 +131,7 @@ async def _settle_lost(ledger: Ledger, attempt: ExpiredAttempt, now: datetime, t
             tx, attempt_id=attempt.attempt_id, worker=None, outcome=outcome, step=step, now=now, expired_before=now
         )
     if lost:
-        _log.warning("attempt_lost", attempt_id=attempt.attempt_id, worker=attempt.worker)
+        _log.warning(
+            "attempt_lost", attempt_id=attempt.attempt_id, worker=attempt.worker, disposition=outcome.disposition
+        )
     return lost

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -53,6 +53,8 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._line, self._script, self._ports = line, script, ports
         self._max_call_s = max_call_s
+        #: Told of the result before it is acknowledged to the customer (and of None when it is withdrawn).
+        self.on_result: Callable[[moves.Result | None], Awaitable[None]] | None = None
         self._state = State(min_confidence=ports.min_confidence)
         self._answered_at = self._loop.time()
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
@@ -64,8 +66,7 @@ class Session:
         self._listener.is_complete = lambda text: self._comprehension.is_complete(text, self._state)
         self._tasks: set[asyncio.Task[None]] = set()
         self._silence: asyncio.TimerHandle | None = None
-        self._pending = 0
-        self._closing_over = False
+        self._pending, self._closing_over = 0, False
         self._closing: asyncio.Task[None] | None = None
 
     def _now(self) -> float:
@@ -191,7 +192,9 @@ class Session:
     # What the dialogue wants done.
 
     async def _apply(self, event: moves.Event, utterance: Utterance | None = None) -> None:
-        self._state, doing = advance(self._state, event)
+        known, (self._state, doing) = self._state.result, advance(self._state, event)
+        if self.on_result is not None and self._state.result != known:
+            await self.on_result(self._state.result)
         says = [move for move in doing if isinstance(move, moves.Say)]
         if says:
             text = " ".join(self._script.text(say.prompt, **say.values) for say in says)

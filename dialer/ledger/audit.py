@@ -65,7 +65,7 @@ RULES: dict[str, str] = {
     ),
     "decisions of attempts that the order does not know": (
         "SELECT a.id FROM attempts a JOIN orders o ON o.id = a.order_pk "
-        "WHERE a.decision IS NOT NULL AND o.decision IS DISTINCT FROM a.decision"
+        "WHERE a.decision IS NOT NULL AND a.ended_at IS NOT NULL AND o.decision IS DISTINCT FROM a.decision"
     ),
     "live orders without exactly one open attempt": (
         f"SELECT o.id FROM orders o WHERE o.state IN {LIVE_SQL} AND 1 <> "

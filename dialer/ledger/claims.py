@@ -6,16 +6,18 @@ dial time is checked in it again: minutes may have passed since the release.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.domain.order import Order
-from dialer.domain.outcome import Disposition, Outcome
+from dialer.domain.outcome import Decision, Disposition, Outcome
 from dialer.domain.policy import CallAgain, NextStep, Skip
 from dialer.ledger.campaigns import plan_from_json
 from dialer.ledger.orders import order_from_row
@@ -30,7 +32,9 @@ __all__ = [
     "Released",
     "claim_attempt",
     "expired_attempts",
+    "hand_back",
     "mark_talking",
+    "note_decision",
     "release_due",
     "renew_leases",
     "republish_stale",
@@ -63,13 +67,20 @@ _TALK = text(
     UPDATE orders o SET state = 'talking' FROM mine WHERE o.id = mine.order_pk AND o.state = 'dialing' RETURNING o.id
     """
 )
+_NOTE = text(
+    "UPDATE attempts SET decision = :decision, data = :data WHERE id = :id AND worker = :worker AND ended_at IS NULL"
+).bindparams(bindparam("data", type_=JSONB))
+_HAND_BACK = text(
+    "UPDATE attempts SET published_at = 'epoch' WHERE id = :id AND claimed_at IS NULL AND ended_at IS NULL"
+)
 _RENEW = text(
     "UPDATE attempts SET lease_until = :until "
     "WHERE id = ANY(:ids) AND worker = :worker AND ended_at IS NULL RETURNING id"
 )
 _EXPIRED = text(
     """
-    SELECT a.id, a.node, a.number, a.worker, a.lease_until, a.order_pk, o.timezone, c.name, c.plan
+    SELECT a.id, a.node, a.number, a.worker, a.lease_until, a.order_pk, a.decision, a.data, o.timezone, c.name,
+        c.plan
     FROM attempts a JOIN orders o ON o.id = a.order_pk JOIN campaigns c ON c.id = a.campaign_id
     WHERE a.ended_at IS NULL AND a.claimed_at IS NOT NULL AND a.lease_until < :now
     ORDER BY a.lease_until LIMIT :limit
@@ -108,7 +119,10 @@ class AttemptJob:
 
 @dataclass(frozen=True, slots=True)
 class ExpiredAttempt:
-    """An attempt whose worker has not renewed its lease; `timezone` is the recipient's, if it has its own."""
+    """An attempt whose worker has not renewed its lease; `timezone` is the recipient's, if it has its own.
+
+    `noted` is the customer's decision, if the worker took note of it before it was lost.
+    """
 
     attempt_id: str
     order_pk: int
@@ -119,6 +133,7 @@ class ExpiredAttempt:
     worker: str
     lease_until: datetime
     timezone: str | None
+    noted: Outcome | None = None
 
 
 async def claim_attempt(
@@ -173,6 +188,23 @@ async def mark_talking(tx: AsyncConnection, attempt_id: str, worker: str, now: d
     return result.first() is not None
 
 
+async def note_decision(
+    tx: AsyncConnection, attempt_id: str, worker: str, decision: Decision | None, data: Mapping[str, Any]
+) -> bool:
+    """Keep what the customer has decided (None: withdrawn) in the open attempt, before it is acknowledged by voice.
+
+    The settlement has the last word; should it never come, upkeep ends the attempt with this decision. False if the
+    attempt is not this worker's (any more).
+    """
+    values = {"id": attempt_id, "worker": worker, "decision": decision, "data": dict(data)}
+    return (await tx.execute(_NOTE, values)).rowcount == 1
+
+
+async def hand_back(tx: AsyncConnection, attempt_id: str) -> bool:
+    """A worker that is about to end does not take this attempt: upkeep publishes it again at once."""
+    return (await tx.execute(_HAND_BACK, {"id": attempt_id})).rowcount == 1
+
+
 async def renew_leases(
     tx: AsyncConnection, worker: str, attempt_ids: Collection[str], lease_until: datetime
 ) -> set[str]:
@@ -195,9 +227,15 @@ async def expired_attempts(tx: AsyncConnection, now: datetime, limit: int = 200)
             worker=row["worker"],
             lease_until=row["lease_until"],
             timezone=row["timezone"] or None,
+            noted=noted_outcome(row["decision"], row["data"]),
         )
         for row in rows
     ]
+
+
+def noted_outcome(decision: str | None, data: dict[str, Any]) -> Outcome | None:
+    """How an open attempt ends by what was noted of it; None if there is no decision."""
+    return Outcome(Disposition.ANSWERED, Decision(decision), data) if decision else None
 
 
 async def republish_stale(tx: AsyncConnection, now: datetime, grace_s: float, limit: int = 1000) -> Sequence[Released]:

@@ -1,0 +1,48 @@
+"""A worker's hold on its calls: renewed while it lives, given up when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from dialer.calls.ports import CallPorts
+from dialer.errors import LedgerError
+from dialer.ledger import claims
+from dialer.ledger.store import database_now
+
+log = structlog.get_logger(__name__)
+
+#: How often leases are renewed; also how soon a worker notices that an attempt was taken from it.
+LEASE_BEAT_S = 1.0
+
+
+async def keep_leases(ports: CallPorts) -> None:
+    """Renew the leases of all running attempts, for ever; an attempt that is no longer ours is dropped."""
+    lease = timedelta(seconds=ports.settings.calls.lease_s)
+    while True:
+        await asyncio.sleep(LEASE_BEAT_S)
+        ids = set(ports.running)
+        if not ids:
+            continue
+        try:
+            async with ports.ledger.begin() as tx:
+                ours = await claims.renew_leases(tx, ports.worker, ids, await database_now(tx) + lease)
+        except LedgerError:
+            log.warning("lease_renewal_failed", attempts=len(ids))
+            continue
+        for attempt_id in ids - ours:
+            task = ports.running.get(attempt_id)
+            if task is not None:
+                task.cancel()
+
+
+async def abandon(ports: CallPorts) -> None:
+    """Hang up whatever still runs, at the end of a worker's patience; upkeep settles what is left open."""
+    tasks = list(ports.running.values())
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        log.warning("calls_abandoned", count=len(tasks))
+        await asyncio.wait(tasks)

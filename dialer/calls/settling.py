@@ -1,0 +1,93 @@
+"""How an attempt ends in the ledger, whatever becomes of PostgreSQL meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+
+from dialer.calls.ports import CallPorts
+from dialer.domain.outcome import Decision, Outcome
+from dialer.domain.policy import NextStep, next_step
+from dialer.errors import LedgerError
+from dialer.ledger import claims, dnc
+from dialer.ledger.claims import AttemptJob
+from dialer.ledger.store import database_now
+
+log = structlog.get_logger(__name__)
+
+#: How long the settlement of a call without a decision is retried while PostgreSQL is away; a decision exists
+#: nowhere else and is retried for as long as the process lives.
+SETTLE_PATIENCE_S = 120.0
+#: How long the closing words wait for the ledger to take note of the decision.
+NOTE_LIMIT_S = 1.0
+
+
+async def note_decision(ports: CallPorts, job: AttemptJob, decision: Decision | None, data: dict[str, Any]) -> None:
+    """Write the decision down before it is acknowledged to the customer: if this process dies now, upkeep settles it.
+
+    Never raises and never takes long: while PostgreSQL is away, the settlement at the end of the call has to do.
+    """
+    try:
+        async with asyncio.timeout(NOTE_LIMIT_S), ports.ledger.begin() as tx:
+            await claims.note_decision(tx, job.attempt_id, ports.worker, decision, data)
+    except (LedgerError, TimeoutError) as error:
+        log.warning("decision_not_noted", attempt_id=job.attempt_id, error=type(error).__name__)
+
+
+async def settle(
+    ports: CallPorts,
+    job: AttemptJob,
+    outcome: Outcome,
+    *,
+    artifacts: dict[str, Any] | None = None,
+    step: NextStep | None = None,
+) -> bool:
+    """Write how the attempt ended: attempt, order and outbox row (or due time) in one transaction.
+
+    Keeps trying while PostgreSQL is away, since the customer's decision exists nowhere else. False when the attempt
+    had been settled by someone else.
+    """
+    give_up_at = time.monotonic() + SETTLE_PATIENCE_S
+    pause_s = 0.1
+    while True:
+        try:
+            won = await _settle_once(ports, job, outcome, artifacts or {}, step)
+        except LedgerError:
+            if outcome.decision is None and time.monotonic() >= give_up_at:
+                raise
+            log.warning("settle_retried", attempt_id=job.attempt_id)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 5.0)
+        else:
+            log.info("attempt_settled", attempt_id=job.attempt_id, disposition=outcome.disposition, won=won)
+            return won
+
+
+async def _settle_once(
+    ports: CallPorts, job: AttemptJob, outcome: Outcome, artifacts: dict[str, Any], step: NextStep | None
+) -> bool:
+    async with ports.ledger.begin() as tx:
+        now = await database_now(tx)
+        follows = step or next_step(
+            outcome,
+            attempt_number=job.number,
+            now=now,
+            countdowns_s=job.campaign.plan.retry_countdowns_s,
+            window=job.campaign.plan.window,
+            timezone=job.order.timezone,
+            time_scale=ports.settings.time_scale,
+        )
+        if outcome.decision is Decision.DO_NOT_CALL:
+            await dnc.add(tx, job.order.phone, reason="asked in a call", now=now)
+        return await claims.settle_attempt(
+            tx,
+            attempt_id=job.attempt_id,
+            worker=ports.worker,
+            outcome=outcome,
+            step=follows,
+            now=now,
+            artifacts=artifacts,
+        )
