@@ -18,7 +18,7 @@ from dialer.understanding.vocabulary import Token
 
 #: Words that propose something rather than state it.
 _PROPOSING = frozenset(
-    """давайте давай лучше можно можете хочу хотел хотела хотелось удобнее тогда бы нельзя если могу смогу можем
+    """давайте давай лучше можно можете хочу хотел хотела хотелось удобнее тогда бы нельзя если могу смогу можем сможете
     приму""".split()
 )
 _ADDRESS_EXPECTED = frozenset({Expect.ASK_ADDRESS, Expect.VERIFY_ADDRESS})
@@ -31,6 +31,8 @@ class Heard:
 
     cues: frozenset[Cue]
     residue: int
+    #: Nouns of the order ("дата", "адрес") that nothing explains.
+    nouns: int
     #: Soft words that are not quiet: too many beside a bare "yes".
     loose: int
     words: int
@@ -91,8 +93,8 @@ def _summary(
         cues.add(Cue.TOPIC)
     if _retracted(found):
         cues.add(Cue.RETRACTED)
-    ignored = {place for place in left if tokens[place].form == "не" or "@plain_noun" in tokens[place].symbols}
-    residue = [place for place in left if place < because and place not in ignored]
+    nouns = {place for place in left if "@plain_noun" in tokens[place].symbols}
+    residue = [place for place in left if place < because and place not in nouns and tokens[place].form != "не"]
     cues.update(_derived(tokens, mentions, clock, address))
     if any(number.start not in explained for number in spoken):
         cues.add(Cue.NUMBER)
@@ -101,6 +103,7 @@ def _summary(
     return Heard(
         cues=frozenset(cues),
         residue=len(residue),
+        nouns=len(nouns),
         loose=sum(_is_loose(token) for place, token in enumerate(tokens) if place not in explained),
         words=len(tokens),
         repaired=any(tokens[place].form != tokens[place].word.text for one in found for place in one.places),
@@ -138,7 +141,7 @@ def _derived(
 
 
 def _is_loose(token: Token) -> bool:
-    return "@plain_noun" in token.symbols or (token.soft and "@quiet" not in token.symbols)
+    return token.soft and "@quiet" not in token.symbols
 
 
 def _retracted(found: Sequence[Found[Cue]]) -> bool:

@@ -26,6 +26,8 @@ class Row:
     also: frozenset[Cue] = frozenset()
     residue: int = ANY_RESIDUE
     loose: int = ANY_RESIDUE
+    #: Unexplained nouns of the order do not count ("дата и время подходят").
+    nouns_too: bool = False
     confidence: float = 0.9
 
     def fits(self, heard: Heard) -> bool:
@@ -33,7 +35,7 @@ class Row:
         return (
             not self.cues.isdisjoint(heard.cues)
             and self.unless.isdisjoint(heard.cues)
-            and heard.residue <= self.residue
+            and heard.residue + (0 if self.nouns_too else heard.nouns) <= self.residue
             and heard.loose <= self.loose
             and (not self.also or not self.also.isdisjoint(heard.cues))
         )
@@ -50,15 +52,20 @@ A = Action
 UNCERTAIN = _set(C.DOUBT, C.HOLD, C.HYPOTHESIS, C.REPORT, C.INJECTION, C.STRAY_NOT, C.QUESTION, C.WHAT, C.REPEAT)
 CANCELLING = _set(C.CANCEL, C.CANCEL_ORDER)
 REFUSING = _set(C.REFUSE, C.DECLINE, C.CHANGED_MIND)
-WANTING = _set(C.CONFIRM, C.ACCEPT, C.WAIT, C.RIGHT, C.FIT)
+WANTING = _set(C.CONFIRM, C.CONFIRM_PLEASE, C.ACCEPT, C.WAIT, C.RIGHT, C.FIT)
 OTHER_WISHES = _set(
     C.ADDRESS_CHANGE, C.DATE_CHANGE, C.AWAY, C.DATE, C.NOT_DATE, C.TIME, C.ADDRESS, C.CHANGE, C.VAGUE_DATE
-) | _set(C.CALLBACK, C.LATER, C.ABSENT, C.OPERATOR, C.WRONG_PERSON, C.MISTAKE, C.DO_NOT_CALL)
+) | _set(C.CALLBACK, C.LATER, C.ABSENT, C.OPERATOR, C.WRONG_PERSON, C.MISTAKE, C.DO_NOT_CALL, C.CALL)
 #: What forbids a confirmation, however clear.
-NO_CONFIRM = UNCERTAIN | CANCELLING | REFUSING | OTHER_WISHES | _set(C.DENY, C.NOT_RIGHT, C.OPEN_TAIL, C.REASON)
+NO_CONFIRM = (
+    UNCERTAIN | CANCELLING | REFUSING | OTHER_WISHES | _set(C.DENY, C.NOT_RIGHT, C.OPEN_TAIL, C.REASON, C.ADDRESS_OLD)
+)
 NO_CONFIRM |= _set(C.UNABLE, C.DELAY)
 #: What forbids a cancellation, however clear.
 NO_CANCEL = UNCERTAIN | WANTING | OTHER_WISHES | _set(C.KEEP, C.DENY, C.NO_CHANGE, C.RETRACTED, C.UNABLE, C.DELAY)
+
+#: What leaves "не надо" without its object: it may refuse something else.
+NO_DECLINE = NO_CANCEL | _set(C.OPEN_TAIL, C.YES, C.BUSY, C.NOT_RIGHT, C.LISTENING, C.NUMBER)
 
 _INJECTED = Row(A.UNKNOWN, _set(C.INJECTION))
 _STOP = Row(A.DO_NOT_CALL, _set(C.DO_NOT_CALL), unless=WANTING)
@@ -66,11 +73,11 @@ _OPERATOR = Row(A.OPERATOR, _set(C.OPERATOR), confidence=0.95)
 _CALLBACK = Row(A.CALL_LATER, _set(C.CALLBACK), unless=CANCELLING)
 _CALL_AT = Row(A.CALL_LATER, _set(C.CALL), also=_set(C.DATE, C.TIME, C.DELAY), unless=CANCELLING | WANTING)
 _NOT_ME = Row(A.WRONG_PERSON, _set(C.WRONG_PERSON), unless=WANTING)
+_LATER = Row(
+    A.CALL_LATER, _set(C.LATER), unless=CANCELLING | REFUSING | _set(C.DOUBT, C.REPORT, C.HYPOTHESIS), confidence=0.8
+)
 _BUSY = Row(
-    A.CALL_LATER,
-    _set(C.LATER, C.BUSY, C.ABSENT, C.UNABLE),
-    unless=CANCELLING | REFUSING | _set(C.DOUBT, C.REPORT),
-    confidence=0.8,
+    A.CALL_LATER, _set(C.BUSY, C.ABSENT, C.UNABLE), unless=CANCELLING | REFUSING | _set(C.DOUBT), confidence=0.8
 )
 _ABSENT = Row(A.CALL_LATER, _set(C.ABSENT, C.DELAY), unless=CANCELLING | WANTING, confidence=0.8)
 _REPEAT = Row(A.REPEAT_INFO, _set(C.REPEAT), confidence=0.9)
@@ -102,7 +109,7 @@ _SETTLED_UNKNOWN = (
 #: A cancellation that names its object or is a plain order to cancel: valid after every question.
 _CANCEL = (
     Row(A.CANCEL, _set(C.CANCEL_ORDER), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=3, confidence=0.95),
-    Row(A.CANCEL, _set(C.CANCEL), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=0, confidence=0.9),
+    Row(A.CANCEL, _set(C.CANCEL), unless=NO_CANCEL | _set(C.OPEN_TAIL, C.NUMBER), residue=0, confidence=0.9),
 )
 _CHANGE_ADDRESS = Row(A.CHANGE_ADDRESS, _set(C.ADDRESS_CHANGE, C.ADDRESS), unless=CANCELLING)
 _CHANGE_DATE = Row(A.CHANGE_DATE, _set(C.DATE_CHANGE, C.AWAY), unless=CANCELLING)
@@ -138,10 +145,19 @@ _CONFIRM_ORDER = (
     ),
     Row(A.CHANGE_DATE, _set(C.NOT_DATE), unless=CANCELLING, confidence=0.8),
     *_CANCEL,
-    Row(A.CANCEL, _set(C.REFUSE), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=0, confidence=0.85),
-    Row(A.CANCEL, _set(C.DECLINE), unless=NO_CANCEL | _set(C.OPEN_TAIL, C.YES), residue=0, confidence=0.8),
+    Row(
+        A.CANCEL,
+        _set(C.CANCEL),
+        also=REFUSING | _set(C.REASON, C.BECAUSE),
+        unless=NO_CANCEL | _set(C.OPEN_TAIL),
+        residue=3,
+        confidence=0.85,
+    ),
+    Row(A.CANCEL, _set(C.REFUSE), unless=NO_CANCEL | _set(C.OPEN_TAIL, C.NUMBER), residue=0, confidence=0.85),
+    Row(A.CANCEL, _set(C.DECLINE), unless=NO_DECLINE, residue=0, loose=3, confidence=0.8),
     Row(A.CANCEL, _set(C.CHANGED_MIND), unless=NO_CANCEL | _set(C.OPEN_TAIL), residue=0, confidence=0.8),
-    Row(A.CONFIRM, _set(C.CONFIRM), unless=NO_CONFIRM | _set(C.NO), residue=2, confidence=0.95),
+    Row(A.CONFIRM, _set(C.CONFIRM), unless=NO_CONFIRM | _set(C.NO), residue=2, nouns_too=True, confidence=0.95),
+    Row(A.CONFIRM, _set(C.CONFIRM_PLEASE), unless=NO_CONFIRM | _set(C.NO, C.ASKED), residue=0, nouns_too=True),
     Row(A.CONFIRM, _set(C.WAIT), unless=NO_CONFIRM | _set(C.NO, C.BUSY), residue=0, confidence=0.85),
     Row(
         A.CONFIRM,
@@ -149,6 +165,7 @@ _CONFIRM_ORDER = (
         also=_set(C.RIGHT, C.FIT, C.ACCEPT, C.NO_CHANGE, C.KEEP),
         unless=NO_CONFIRM | _set(C.BUSY, C.THIRD),
         residue=0,
+        nouns_too=True,
         confidence=0.9,
     ),
     Row(
@@ -160,10 +177,12 @@ _CONFIRM_ORDER = (
         confidence=0.85,
     ),
     _BUSY,
+    _LATER,
     _REPEAT,
     _TOPICAL,
     _WHAT,
     Row(A.WRONG_PERSON, _set(C.MISTAKE), unless=WANTING | CANCELLING, confidence=0.75),
+    Row(A.CHANGE_ADDRESS, _set(C.ADDRESS_OLD), unless=CANCELLING | WANTING - _set(C.ACCEPT), confidence=0.75),
     *_SETTLED_UNKNOWN,
 )
 
@@ -186,7 +205,14 @@ def _verify(action: Action, wish: frozenset[Cue], other: tuple[Row, ...]) -> tup
         Row(action, wrong, unless=WANTING | _set(C.YES, C.REPEAT)),
         *other,
         _NOT_ME,
-        Row(A.CONFIRM, _set(C.RIGHT, C.FIT), unless=NO_CONFIRM | _set(C.NUMBER), residue=0, confidence=0.9),
+        Row(
+            A.CONFIRM,
+            _set(C.RIGHT, C.FIT),
+            unless=NO_CONFIRM | _set(C.NUMBER),
+            residue=0,
+            nouns_too=True,
+            confidence=0.9,
+        ),
         Row(
             A.CONFIRM,
             _set(C.YES, C.CONFIRM, C.ADDRESS_SAME),
@@ -196,6 +222,7 @@ def _verify(action: Action, wish: frozenset[Cue], other: tuple[Row, ...]) -> tup
             confidence=0.9,
         ),
         _BUSY,
+        _LATER,
         _REPEAT,
         _TOPICAL,
         _WHAT,
@@ -224,6 +251,7 @@ _ASK_ADDRESS = (
     _REPEAT,
     _TOPICAL,
     _BUSY,
+    _LATER,
     _WHAT,
     *_SETTLED_UNKNOWN,
 )
@@ -239,6 +267,7 @@ _ASK_DATE = (
     _REPEAT,
     _TOPICAL,
     _BUSY,
+    _LATER,
     _WHAT,
     *_SETTLED_UNKNOWN,
 )
@@ -267,6 +296,7 @@ _VERIFY_CANCEL = (
     ),
     _NOT_ME,
     _BUSY,
+    _LATER,
     _REPEAT,
     _TOPICAL,
     _WHAT,

@@ -22,7 +22,12 @@ PHRASES: dict[Cue, str] = {
         @place перепутать.past|напутать.past|спутать.past
         @wrong указать.past|указывать.past|назвать.past|написать.past|записать.past|сказать.past номер? @place
         @place я? @wrong указать.past|написать.past|назвать.past|записать.past
-        изменение|корректировка|правка в|на адрес
+        изменение|исправление|корректировка|правка в|на адрес
+        вы? перепутать.past|спутать.past @place
+        этот|мой|наш @place @wrong|@other
+        перебейте|перебить|переделайте адрес
+        жить.1|находиться.1|буду|временно у @relative|родитель|друг
+        не на прежний|старый @place
         место доставка|жительство|получение @other
         @change|@changed место
         @other место доставка|жительство|получение
@@ -95,7 +100,7 @@ PHRASES: dict[Cue, str] = {
         туда же
         то же самое
         @place прежний|старый оставить.impr|оставляйте|оставьте
-        на|по прежний|старый|тот|этот @place
+        на|по этот @place
         тот|этот же @place
         @place верно|правильно|верный|правильный|верный.short|правильный.short|подходит|прежний|совпадает
         верно|правильно|верный|правильный|верный.short|правильный.short @place
@@ -103,23 +108,27 @@ PHRASES: dict[Cue, str] = {
         это? мой|наш|этот|тот адрес
         адрес мой|наш|этот
     """,
+    Cue.ADDRESS_OLD: """
+        на|по прежний|старый|тот @place
+        прежний|старый @place
+    """,
     Cue.NO_CHANGE: """
-        передумать.past @change|@postpone
-        передумать.past @change @place|@when
+        передумать.past @change_inf
+        передумать.past @change_inf @place|@when
         не @change
-        не @neg @change
-        @change не @neg
-        @change ничего не @neg
         ничего не @change
-        ничего @change не @neg
-        ничего не @neg @change
-        @place не @change
-        @place не @neg @change
-        @place @change не @neg
-        @date не @change
-        @date не @neg @change
-        @date @change не @neg
-        не @neg ничего @change
+        не @neg @change_inf
+        не @neg @change_inf @place|@when
+        не @neg @place|@when @change_inf
+        @change_inf не @neg
+        @change_inf @place|@when не @neg
+        @place|@when @change_inf не @neg
+        @place|@when не @change
+        @place|@when не @neg @change_inf
+        @change_inf ничего не @neg
+        ничего @change_inf не @neg
+        ничего не @neg @change_inf
+        не @neg ничего @change_inf
     """,
     Cue.DATE_CHANGE: """
         @postpone
@@ -183,7 +192,7 @@ PHRASES: dict[Cue, str] = {
         не быть.3 никого|никто дома?
         буду занят|занята
         буду|будем не дома
-        меня|нас не быть.3
+        меня|нас не быть.3|бывать.3
         меня|нас не быть.3 дома|на месте|в городе
         меня|нас дома|город|место не быть.3
         меня|нас в? этот|тот? день|время|дата не быть.3 дома|в? =городе?

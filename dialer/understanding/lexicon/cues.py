@@ -20,6 +20,8 @@ class Cue(StrEnum):
     NOT_RIGHT = "not_right"
     #: "подтверждаю".
     CONFIRM = "confirm"
+    #: "подтвердите", "подтвердить": the same as a request, which may be about something else.
+    CONFIRM_PLEASE = "confirm_please"
     #: "не подтверждаю".
     DENY = "deny"
     #: "везите", "жду", "беру": says by other words that the order is wanted.
@@ -45,6 +47,8 @@ class Cue(StrEnum):
     ADDRESS_CHANGE = "address_change"
     #: "адрес верный", "тот же адрес".
     ADDRESS_SAME = "address_same"
+    #: "на старый адрес": which one that is, only the question tells.
+    ADDRESS_OLD = "address_old"
     #: "не надо менять".
     NO_CHANGE = "no_change"
     #: "поменяйте", with no word of what.
@@ -138,6 +142,7 @@ NEGATED: dict[Cue, Cue] = {
     Cue.CANCEL: Cue.KEEP,
     Cue.CANCEL_ORDER: Cue.KEEP,
     Cue.CONFIRM: Cue.DENY,
+    Cue.CONFIRM_PLEASE: Cue.DENY,
     Cue.ACCEPT: Cue.REFUSE,
     Cue.RIGHT: Cue.NOT_RIGHT,
     Cue.FIT: Cue.NOT_RIGHT,
@@ -151,6 +156,4 @@ NEGATED: dict[Cue, Cue] = {
 }
 #: Cues whose phrases may also be negated at a distance: "не надо P", "P не надо". Where imperatives are among the
 #: phrases this would be wrong ("отмените, не надо"), so the lexicon spells those negations out.
-NEGATED_BY_MODAL = frozenset(
-    {Cue.CONFIRM, Cue.CHANGE, Cue.ADDRESS_CHANGE, Cue.DATE_CHANGE, Cue.CALLBACK, Cue.OPERATOR, Cue.REPEAT}
-)
+NEGATED_BY_MODAL = frozenset({Cue.CONFIRM, Cue.CONFIRM_PLEASE, Cue.CALLBACK, Cue.OPERATOR, Cue.REPEAT})
