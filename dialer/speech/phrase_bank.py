@@ -125,17 +125,23 @@ class PhraseBankRecognizer:
         if not len(chosen):
             return Hypothesis("", final=True, confidence=0.0)
         distances = warped_distances(heard, [self._references[index] for index in chosen])
+        spoken = chosen // len(self._voices)
         best = int(np.argmin(distances))
         distance = float(distances[best])
-        if distance > TOO_FAR:
+        others = distances[spoken != spoken[best]]
+        if distance > self._limit(len(heard), distance, float(others.min()) if len(others) else None):
             return Hypothesis("", final=True, confidence=0.0)
-        return Hypothesis(
-            self._phrases[chosen[best] // len(self._voices)], final=True, confidence=1 - distance / TOO_FAR / 2
-        )
+        return Hypothesis(self._phrases[spoken[best]], final=True, confidence=1 - distance / TOO_FAR_IF_CLEAR / 2)
 
     def close(self) -> None:
         """End the worker threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @staticmethod
+    def _limit(frames: int, distance: float, next_phrase: float | None) -> float:
+        """How far the nearest phrase may lie: further for a short word, if no other phrase lies near."""
+        clear = next_phrase is not None and next_phrase >= distance * CLEAR_LEAD
+        return TOO_FAR_IF_CLEAR if frames <= _SHORT_FRAMES and clear else TOO_FAR
 
     @staticmethod
     def _reference(phrase: str, voice: Renderer) -> Floats:

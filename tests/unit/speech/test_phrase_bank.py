@@ -58,7 +58,9 @@ def test_every_phrase_is_told_by_a_strangers_voice(
     assert 0 < heard.confidence < 1
 
 
-@pytest.mark.parametrize("stranger", ["сколько сейчас времени", "у меня собака лает", "а где мой курьер", "ну не знаю"])
+@pytest.mark.parametrize(
+    "stranger", ["сколько сейчас времени", "у меня собака лает", "а где мой курьер", "ну не знаю", "алло", "что", "эй"]
+)
 def test_what_the_bank_does_not_hold_is_not_recognised(bank: PhraseBankRecognizer, stranger: str) -> None:
     heard = bank.match(over_the_line(OfflineSynthesizer("ru+m1").render(stranger)))
 
