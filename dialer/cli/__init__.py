@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("dialer.cli.demo", "Run a whole simulated campaign with audio."),
     "chaos": ("dialer.cli.chaos", "Run a campaign under fire; count what was lost or doubled."),
     "campaign": ("dialer.cli.campaign", "Create, list, show, start, pause, resume and stop campaigns."),
+    "stop": ("dialer.cli.stop", "Emergency: stop all campaigns and hang up every call."),
+    "api": ("dialer.cli.api", "Serve the JSON API, the live board and metrics."),
     "dnc": ("dialer.cli.dnc", "The do-not-call list."),
 }
 

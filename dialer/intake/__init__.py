@@ -2,6 +2,7 @@
 
 from dialer.intake.cells import harmless_cell
 from dialer.intake.importing import ImportTally, order_batches
+from dialer.intake.phones import parse_phone
 from dialer.intake.reader import OrdersFile, open_file, read_orders
 from dialer.intake.rejects import RejectsFile
 from dialer.intake.rows import ParsedRow, Rejected, order_from_mapping
@@ -18,5 +19,6 @@ __all__ = [
     "open_file",
     "order_batches",
     "order_from_mapping",
+    "parse_phone",
     "read_orders",
 ]

@@ -1,0 +1,66 @@
+"""Plans as callers write them to plans as the campaigns have them, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time
+from typing import Any
+
+from dialer.conversation.script import load_script
+from dialer.domain.campaign import CampaignPlan
+from dialer.domain.order import OrderState
+from dialer.domain.policy import CallingWindow
+from dialer.errors import ConfigError, InputError
+from dialer.ledger.campaigns import CampaignRow, plan_to_json
+from dialer.settings import config_dir
+from dialer.web.api.schemas import Campaign, PlanFields, Window
+
+#: Fields for which null is a value; for the others it means "as it is".
+_CLEARABLE = frozenset({"cron", "caller_id"})
+
+
+def changed_plan(plan: CampaignPlan, wanted: PlanFields) -> CampaignPlan:
+    """The plan with the fields that were given. Raises InputError for a script that cannot be used."""
+    given: dict[str, Any] = {
+        name: getattr(wanted, name)
+        for name in wanted.model_fields_set - {"name", "window"}
+        if name in _CLEARABLE or getattr(wanted, name) is not None
+    }
+    if "retry_countdowns_s" in given:
+        given["retry_countdowns_s"] = tuple(given["retry_countdowns_s"])
+    if "script" in given:
+        _check_script(given["script"])
+    if wanted.window is not None:
+        given["window"] = _window(plan.window, wanted.window)
+    return replace(plan, **given)
+
+
+def _window(window: CallingWindow, wanted: Window) -> CallingWindow:
+    given: dict[str, Any] = {name: getattr(wanted, name) for name in wanted.model_fields_set}
+    for name in given.keys() & {"start", "end"}:
+        given[name] = time.fromisoformat(given[name])
+    if "weekdays" in given:
+        given["weekdays"] = tuple(sorted(set(given["weekdays"])))
+    return replace(window, **given)
+
+
+def _check_script(name: str) -> None:
+    """Nobody should learn at the first call that a script has a slip in it."""
+    try:
+        load_script(config_dir() / "scripts", name)
+    except ConfigError as error:
+        raise InputError("script", f"{name!r} cannot be used; `dialer doctor` says why") from error
+
+
+def campaign_out(campaign: CampaignRow, counts: dict[OrderState, int]) -> Campaign:
+    """The campaign as the API shows it."""
+    return Campaign(
+        id=campaign.id,
+        name=campaign.name,
+        state=campaign.state,
+        plan=plan_to_json(campaign.plan),
+        created_at=campaign.created_at,
+        started_at=campaign.started_at,
+        ended_at=campaign.ended_at,
+        orders=counts,
+    )

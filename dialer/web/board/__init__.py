@@ -1,0 +1,1 @@
+"""The live board: server-rendered pages that update themselves."""
