@@ -1,12 +1,11 @@
 """The two PBXs that the contract suite runs on, and what its tests need around a line.
 
-The real one runs wherever an Asterisk is found; with DIALER_REQUIRE_REAL=1 its absence is a failure.
+The real one runs wherever an Asterisk is found (tests/support/real_parts.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from dialer.simulator.pbx.callees import contract_callees
 from dialer.telephony.line import AriLine
 from dialer.telephony.ports import DialRequest, DialResult, LineHandlers
 from dialer.telephony.switch import AriSwitch
+from tests.support.real_parts import missing_asterisk
 
 #: How long anything that must happen may take on a busy machine.
 PATIENCE_S = 15.0
@@ -71,10 +71,7 @@ class Pbx:
 def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAsterisk]:
     """A real Asterisk for the whole session."""
     if find_asterisk() is None:
-        reason = "no Asterisk 22.6 or later: run `make asterisk`, or set DIALER_ASTERISK_ROOT"
-        if os.environ.get("DIALER_REQUIRE_REAL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing_asterisk()
     with EmbeddedAsterisk(tmp_path_factory.mktemp("asterisk")) as running:
         yield running
 
