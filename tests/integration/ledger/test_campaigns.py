@@ -22,13 +22,14 @@ from tests.support.factories import (
     make_campaign,
     make_order,
     make_plan,
+    order_of,
     release,
     release_and_claim,
     settle,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from dialer.domain.order import Order
     from dialer.ledger.store import Ledger
@@ -236,6 +237,31 @@ class TestImport:
         await campaigns.import_orders(ledger, campaign.name, batches(), on_batch=told.append)
 
         assert [batch.accepted for batch in told] == [10, 10, 10]
+
+    async def test_every_character_comes_back(self, ledger: Ledger) -> None:
+        awkward = make_order(
+            order_id="№ 7\\N",
+            customer_name="\\N",
+            address='Москва,\tул. "Мира"\r\nдом 1\\2',
+            delivery_date=None,
+            delivery_window=None,
+            attributes={"цвет": 'синий\t"тёмный"\\'},
+        )
+        campaign = await make_campaign(ledger, [awkward])
+
+        assert (await order_of(ledger, campaign)).order == awkward
+
+    async def test_a_source_that_fails_keeps_the_batches_before_it(self, ledger: Ledger) -> None:
+        campaign = await make_campaign(ledger, 0)
+
+        def source() -> Iterator[list[Order]]:
+            yield [make_order()]
+            raise InputError("file", "torn")
+
+        with pytest.raises(InputError, match="torn"):
+            await campaigns.import_orders(ledger, campaign.name, source())
+
+        assert await _count(ledger, campaign.name, OrderState.NEW) == 1
 
     async def test_concurrent_imports_of_one_file_add_it_once(self, ledger: Ledger) -> None:
         campaign = await make_campaign(ledger, 0)
