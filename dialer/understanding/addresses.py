@@ -40,7 +40,26 @@ _INTRO_FORMS = frozenset(
 #: Words inside an address that say nothing.
 _FILLERS = frozenset(
     {"э", "эм", "м", "ну", "значит", "вот", "это", "пожалуйста", "там", "будет", "номер", "под", "номером", "дальше"}
-    | {"потом", "у", "нас", "и", "еще", "спасибо", "меня", "мне", "нам", "же", "то", "тот", "та", "уже"}
+    | {
+        "потом",
+        "у",
+        "нас",
+        "и",
+        "еще",
+        "спасибо",
+        "меня",
+        "мне",
+        "нам",
+        "же",
+        "то",
+        "тот",
+        "та",
+        "уже",
+        "только",
+        "прежняя",
+        "прежний",
+        "самая",
+    }
 )
 _LETTERS = frozenset("абвгдежкн")
 LEMMAS = _KEYWORDS | _INTRO_LEMMAS | {"дробь"}
@@ -91,9 +110,8 @@ def _is_name(token: Token) -> bool:
 def _has_value(place: int, places: Sequence[int], tokens: Sequence[Token], numbers: dict[int, Number]) -> bool:
     """Whether an address word has its number, letter or name beside it."""
     unit = _keyword(tokens[place]) in UNITS
-    for near in (place + 1, place - 1):
-        if near not in places:
-            continue
+    at = places.index(place)
+    for near in [*places[at + 1 : at + 2], *places[max(0, at - 1) : at]]:
         if near in numbers or (near < place and tokens[near].numeral is not None):
             return True
         if not unit and _is_name(tokens[near]):
@@ -155,8 +173,13 @@ def render(tokens: Sequence[Token], places: Sequence[int], numbers: dict[int, Nu
         elif token.form not in _FILLERS:
             glued = token.word.glue == "-" and parts[-1]
             _add(parts, f"-{token.word.raw}" if glued else token.word.raw, glued=bool(glued))
-    text = ", ".join(" ".join(part) for part in parts if part)
+    text = ", ".join(" ".join(part) for part in parts if part and not _unnamed(part))
     return text.replace(" / ", "/").strip(" /")
+
+
+def _unnamed(part: list[str]) -> bool:
+    """ "улица та же": a street or town without a name."""
+    return len(part) == 1 and part[0] in STREETS | SETTLEMENTS
 
 
 def _open_part(parts: list[list[str]], kind: str, token: Token) -> None:

@@ -40,6 +40,12 @@ def apply_correction(pending: str, correction: str) -> str:
     return ", ".join(parts)
 
 
+def agrees(pending: str, said: str) -> bool:
+    """Whether everything said is already in `pending` ("да, Ленина, дом пять")."""
+    known = {_plain(part) for part in pending.split(",")}
+    return all(_plain(part) in known for part in said.split(","))
+
+
 def replace_number(pending: str, old: int, new: int) -> str | None:
     """`pending` with the number `old` replaced ("не сорок два, а сорок три"); None unless it occurs exactly once."""
     pattern = re.compile(rf"(?<!\d){old}(?!\d)")
@@ -56,6 +62,12 @@ def _kind(part: str) -> str | None:
         if full in _KINDS:
             return full
     return None
+
+
+def _plain(part: str) -> tuple[str, ...]:
+    """The words of a part, abbreviations spelled out."""
+    words = re.findall(r"[а-я-]+|\d+[а-я/\d]*", part.lower().replace("ё", "е"))
+    return tuple(_SHORT.get(word, word) for word in words)
 
 
 def _same(one: str | None, other: str | None) -> bool:

@@ -29,6 +29,7 @@ def read(text: str, question: Question) -> Reading | None:
     A reading UNKNOWN (source NONE) means that the words were understood and decide nothing ("подождите").
     """
     heard = _with_known_date(hear(text, question.expect, question.today), question)
+    heard = _with_known_address(heard, question)
     for row in TABLES[question.expect]:
         if row.fits(heard):
             if row.action is Action.UNKNOWN:
@@ -61,6 +62,16 @@ def _with_known_date(heard: Heard, question: Question) -> Heard:
     if not wanted or heard.day is None or heard.day.isoformat() != planned or Cue.NOT_DATE in heard.cues:
         return heard
     return replace(heard, cues=heard.cues - {Cue.DATE}, day=None)
+
+
+def _with_known_address(heard: Heard, question: Question) -> Heard:
+    """ "Да, Ленина, дом пять" repeats the address that was read out and corrects nothing."""
+    pending = question.pending_address
+    if question.expect is not Expect.VERIFY_ADDRESS or not pending or heard.address is None or heard.contrast:
+        return heard
+    if not corrections.agrees(pending, heard.address.text):
+        return heard
+    return replace(heard, cues=heard.cues - {Cue.ADDRESS}, address=None)
 
 
 def _entities(action: Action, heard: Heard, question: Question) -> dict[str, str]:

@@ -308,7 +308,7 @@ _ASK_TIME = (
     _STOP,
     _OPERATOR,
     *_CANCEL,
-    Row(A.CALL_LATER, _set(C.DATE, C.TIME, C.CALLBACK, C.LATER, C.VAGUE_DATE), unless=CANCELLING),
+    Row(A.CALL_LATER, _set(C.DATE, C.TIME, C.DELAY, C.CALLBACK, C.LATER, C.VAGUE_DATE), unless=CANCELLING),
     Row(A.CONFIRM, _set(C.CONFIRM), unless=NO_CONFIRM | _set(C.NO), residue=0),
     _NOT_ME,
     _REPEAT,

@@ -68,7 +68,7 @@ class Vocabulary:
         repairable: str,
         torn_prefixes: frozenset[str],
     ) -> None:
-        self._morph = pymorphy3.MorphAnalyzer()
+        self._morph = pymorphy3.MorphAnalyzer(probability_estimator_cls=None)
         self._slips = {_level(heard): meant for heard, meant in slips.items()}
         self._torn = torn_prefixes
         self._atoms: dict[str, set[str]] = {}
