@@ -14,6 +14,15 @@ MEDIA_PREFIX = "ear-"
 _GONE = frozenset({404, 409, 412})
 
 
+def media_id(channel_id: str) -> str:
+    """The id of a customer's media channel.
+
+    Asterisk 22 takes an id for used when it is a prefix of a living channel's id, and chan_websocket then crashes:
+    "….1" must not stand beside "….19", so every id has an end of its own.
+    """
+    return f"{MEDIA_PREFIX}{channel_id}-end"
+
+
 class CustomersAri(AriClient):
     """What the called side of a call may do. All but `refuse` raise AriError when the channel has gone."""
 
@@ -48,7 +57,7 @@ class AsteriskPhone:
         self.on_audio: Callable[[bytes], None] = lambda _pcm: None
         self._ari = ari
         self._channel_id = channel_id
-        self._media_id = MEDIA_PREFIX + channel_id
+        self._media_id = media_id(channel_id)
         self._bridge_id = f"{MEDIA_PREFIX}bridge-{channel_id}"
         self._entered = entered
         self._media: MediaSocket | None = None

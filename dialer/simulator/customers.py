@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from dialer.errors import AriError, AriUnavailableError, DialerError, MediaError
 from dialer.settings import AriSettings
-from dialer.simulator.asterisk_phone import MEDIA_PREFIX, AsteriskPhone, CustomersAri, has_gone
+from dialer.simulator.asterisk_phone import MEDIA_PREFIX, AsteriskPhone, CustomersAri, has_gone, media_id
 from dialer.simulator.diary import Diary
 from dialer.simulator.pbx import Callees, contract_callees
 from dialer.simulator.process import announce, die_with_parent, stop_on_signals
@@ -119,7 +119,7 @@ class Customers:
             await phone.close()
         except (AriError, AriUnavailableError) as error:
             log.warning("customer_not_tidied", channel_id=channel_id, reason=str(error))
-        self._entering.pop(MEDIA_PREFIX + channel_id, None)
+        self._entering.pop(media_id(channel_id), None)
 
     async def _entered(self, channel_id: str) -> None:
         """Wait until a media channel is in the application. Raises MediaError."""
