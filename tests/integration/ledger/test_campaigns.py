@@ -12,7 +12,7 @@ from dialer import campaigns
 from dialer.domain.campaign import CampaignState
 from dialer.domain.order import OrderState
 from dialer.domain.policy import CallingWindow
-from dialer.errors import ConflictError, InputError, LedgerError, NotFoundError
+from dialer.errors import ConflictError, InputError, NotFoundError
 from dialer.ledger.claims import Released
 from dialer.ledger.orders import count_orders
 from tests.support.factories import (
@@ -22,16 +22,14 @@ from tests.support.factories import (
     make_campaign,
     make_order,
     make_plan,
-    order_of,
     release,
     release_and_claim,
     settle,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from dialer.domain.order import Order
     from dialer.ledger.store import Ledger
 
 
@@ -210,94 +208,6 @@ async def test_a_campaign_finishes_with_its_last_order_and_not_before_its_first(
 
     assert (early, late) == ([], [campaign.name])
     assert (await campaigns.find_campaign(ledger, empty.name)).state is CampaignState.RUNNING
-
-
-class TestImport:
-    async def test_counts_and_keeps_each_order_once(self, ledger: Ledger) -> None:
-        first, second, third = (make_order() for _ in range(3))
-        plan = make_plan()
-
-        once = await campaigns.import_orders(
-            ledger, plan.name, [[first, second, first], [third]], create_if_missing=plan
-        )
-        again = await campaigns.import_orders(ledger, plan.name, [[first, second, third]])
-
-        assert (once.accepted, once.duplicates) == (3, 1)
-        assert (again.accepted, again.duplicates) == (0, 3)
-        assert await _count(ledger, plan.name, OrderState.NEW) == 3
-
-    async def test_several_batches_fit_into_one_connection(self, ledger: Ledger) -> None:
-        campaign = await make_campaign(ledger, 0)
-        told = []
-
-        async def batches() -> AsyncIterator[Sequence[Order]]:
-            for _ in range(3):
-                yield [make_order() for _ in range(10)]
-
-        await campaigns.import_orders(ledger, campaign.name, batches(), on_batch=told.append)
-
-        assert [batch.accepted for batch in told] == [10, 10, 10]
-
-    async def test_every_character_comes_back(self, ledger: Ledger) -> None:
-        awkward = make_order(
-            order_id="№ 7\\N",
-            customer_name="\\N",
-            address='Москва,\tул. "Мира"\r\nдом 1\\2',
-            delivery_date=None,
-            delivery_window=None,
-            attributes={"цвет": 'синий\t"тёмный"\\'},
-        )
-        campaign = await make_campaign(ledger, [awkward])
-
-        assert (await order_of(ledger, campaign)).order == awkward
-
-    async def test_a_source_that_fails_keeps_the_batches_before_it(self, ledger: Ledger) -> None:
-        campaign = await make_campaign(ledger, 0)
-
-        def source() -> Iterator[list[Order]]:
-            yield [make_order()]
-            raise InputError("file", "torn")
-
-        with pytest.raises(InputError, match="torn"):
-            await campaigns.import_orders(ledger, campaign.name, source())
-
-        assert await _count(ledger, campaign.name, OrderState.NEW) == 1
-
-    async def test_concurrent_imports_of_one_file_add_it_once(self, ledger: Ledger) -> None:
-        campaign = await make_campaign(ledger, 0)
-        file = [make_order() for _ in range(200)]
-
-        done = await asyncio.gather(*(campaigns.import_orders(ledger, campaign.name, [file]) for _ in range(4)))
-
-        assert sorted(counts.accepted for counts in done) == [0, 0, 0, 200]
-
-    async def test_needs_a_campaign_that_takes_orders(self, ledger: Ledger) -> None:
-        stopped = await make_campaign(ledger)
-        await campaigns.stop(ledger, stopped.name)
-
-        with pytest.raises(NotFoundError):
-            await campaigns.import_orders(ledger, "nobody", [[make_order()]])
-        with pytest.raises(ConflictError, match="stopped"):
-            await campaigns.import_orders(ledger, stopped.name, [[make_order()]])
-
-    async def test_new_orders_open_a_finished_campaign_again(self, ledger: Ledger) -> None:
-        campaign = await make_campaign(ledger)
-        (job,) = await release_and_claim(ledger)
-        await settle(ledger, job.attempt_id)
-        await campaigns.finish_done(ledger)
-
-        await campaigns.import_orders(ledger, campaign.name, [[make_order()]])
-
-        assert (await campaigns.find_campaign(ledger, campaign.name)).state is CampaignState.RUNNING
-
-    async def test_nothing_but_e164_enters(self, ledger: Ledger) -> None:
-        campaign = await make_campaign(ledger, 0)
-
-        with pytest.raises(LedgerError) as caught:
-            await campaigns.import_orders(ledger, campaign.name, [[make_order(phone="79161234567@x&PJSIP/900")]])
-
-        assert caught.value.permanent
-        assert "7916" not in str(caught.value)
 
 
 async def test_attempts_are_published_after_the_commit(ledger: Ledger) -> None:
