@@ -56,12 +56,8 @@ def test_a_campaign_is_created_with_every_setting_and_changed() -> None:
     made = _json("campaign", "create", "ночь", *words, "--no-check-order")
     changed = _json("campaign", "change", "ночь", "--cron", "", "--lines", "9")
 
-    assert made["window"] == {
-        "start": "09:30:00",
-        "end": "20:00:00",
-        "timezone": "Asia/Omsk",
-        "weekdays": [1, 2, 3],
-    }
+    assert made["window"] | {"start": "09:30:00", "end": "20:00:00", "timezone": "Asia/Omsk"} == made["window"]
+    assert made["window"]["weekdays"] == [1, 2, 3]
     assert (made["state"], made["script"], made["lines"], made["cron"]) == ("draft", "other", 7, "0 22 * * *")
     assert (made["retry_countdowns_s"], made["calls_per_second"]) == ([60, 120], 2.5)
     assert (made["ring_timeout_s"], made["max_call_s"], made["check_order"]) == (20, 90, False)
