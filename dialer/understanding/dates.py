@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 
+from dialer.understanding.denials import PREPOSITIONS, DateMention, Denials
 from dialer.understanding.numerals import Number
+from dialer.understanding.reader import Reader
 from dialer.understanding.vocabulary import Token
 
 WEEKDAYS = {
@@ -50,7 +52,6 @@ _UNIT_DAYS = {"день": 1, "денек": 1, "денечек": 1, "сутки":
 _COLLECTIVE = {"пару": 2, "парочку": 2, "двое": 2, "трое": 3, "четверо": 4, "пара": 2}
 _NEXT = frozenset({"следующий", "будущий"})
 _THIS = frozenset({"этот", "ближайший", "данный"})
-_PREPOSITIONS = frozenset({"в", "во", "на", "к", "ко"})
 _VAGUE_BEFORE = frozenset({"до", "после", "с", "со", "раньше", "позже", "позднее", "начиная"})
 _STREET = frozenset({"улица", "проспект", "площадь", "бульвар", "переулок", "микрорайон", "проезд", "набережная"})
 _NOT_A_DAY_AFTER = frozenset({"этаж", "подъезд", "квартира", "дом", "микрорайон", "корпус", "проезд", "линия", "час"})
@@ -64,23 +65,12 @@ LEMMAS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DateMention:
-    """A date in the words `start` up to `end`. `day` is None for vague ones ("после пятницы")."""
-
-    start: int
-    end: int
-    day: date | None
-    denied: bool = False
-
-
-class DateGrammar:
+class DateGrammar(Reader):
     """Finds the dates of one utterance."""
 
     def __init__(self, tokens: Sequence[Token], numbers: Sequence[Number], today: date, *, bare_digits: bool) -> None:
-        self._tokens = tokens
+        super().__init__(tokens)
         self._numbers = {number.start: number for number in numbers}
-        self._ending = {number.end: number for number in numbers}
         self._today = today
         self._bare_digits = bare_digits
 
@@ -88,57 +78,45 @@ class DateGrammar:
         """All dates, in order, with denied ones marked."""
         found: list[DateMention] = []
         at = 0
-        while at < len(self._tokens):
+        while at < len(self.tokens):
             mention = self._at(at)
             if mention is None:
                 at += 1
                 continue
             found.append(self._vague(mention))
             at = mention.end
-        return self._mark_denied(found)
+        return Denials(self.tokens).mark(found)
 
     def _at(self, at: int) -> DateMention | None:
         return self._relative(at) or self._through(at) or self._weekday(at) or self._weekend(at) or self._day(at)
 
-    def _is(self, at: int, lemmas: frozenset[str] | set[str] | dict[str, int]) -> str | None:
-        """The lemma of the word at `at` that is in `lemmas`, if any."""
-        if not 0 <= at < len(self._tokens):
-            return None
-        for lemma in self._tokens[at].lemmas:
-            if lemma in lemmas:
-                return lemma
-        return None
-
-    def _form(self, at: int) -> str:
-        return self._tokens[at].form if 0 <= at < len(self._tokens) else ""
-
     def _relative(self, at: int) -> DateMention | None:
-        lemma = self._is(at, _RELATIVE)
+        lemma = self.lemma(at, _RELATIVE)
         if lemma is None:
             return None
         end = at + 1
         if lemma.endswith("шний"):
-            if not self._is(end, {"день"}):
+            if not self.lemma(end, {"день"}):
                 return None
             end += 1
         return DateMention(at, end, self._today + timedelta(days=_RELATIVE[lemma]))
 
     def _through(self, at: int) -> DateMention | None:
         """ "через три дня", "через неделю", and turned round: "дня через три"."""
-        unit = self._is(at, _UNIT_DAYS)
-        if unit and self._form(at + 1) == "через" and (number := self._count(at + 2)):
+        unit = self.lemma(at, _UNIT_DAYS)
+        if unit and self.form(at + 1) == "через" and (number := self._count(at + 2)):
             return DateMention(at, number[1], self._shift(unit, number[0]))
-        if self._form(at) != "через":
+        if self.form(at) != "через":
             return None
         count, end = self._count(at + 1) or (1, at + 1)
-        if self._is(end, {"рабочий"}):
+        if self.lemma(end, {"рабочий"}):
             return None
-        unit = self._is(end, _UNIT_DAYS) or self._is(end, {"месяц", "месяцок"})
+        unit = self.lemma(end, _UNIT_DAYS) or self.lemma(end, {"месяц", "месяцок"})
         if unit is None:
             return None
         day = self._shift(unit, count)
-        weekday = end + 2 if self._form(end + 1) in _PREPOSITIONS else end + 1
-        if unit in ("неделя", "неделька") and (name := self._is(weekday, WEEKDAYS)):
+        weekday = end + 2 if self.form(end + 1) in PREPOSITIONS else end + 1
+        if unit in ("неделя", "неделька") and (name := self.lemma(weekday, WEEKDAYS)):
             ahead = (WEEKDAYS[name] - self._today.weekday()) % 7
             return DateMention(at, weekday + 1, day + timedelta(days=ahead))
         return DateMention(at, end + 1, day)
@@ -148,7 +126,7 @@ class DateGrammar:
         number = self._numbers.get(at)
         if number is not None and not number.ordinal and 0 < number.value <= 366:
             return number.value, number.end
-        collective = _COLLECTIVE.get(self._form(at))
+        collective = _COLLECTIVE.get(self.form(at))
         return (collective, at + 1) if collective else None
 
     def _shift(self, unit: str, count: int) -> date:
@@ -162,15 +140,15 @@ class DateGrammar:
         start, in_next_week = at, False
         if self._next_week(at):
             in_next_week = True
-            at = at + 3 if self._form(at + 2) in _PREPOSITIONS else at + 2
-        elif self._is(at, _NEXT) or self._is(at, _THIS):
-            in_next_week = self._is(at, _NEXT) is not None
+            at = at + 3 if self.form(at + 2) in PREPOSITIONS else at + 2
+        elif self.lemma(at, _NEXT) or self.lemma(at, _THIS):
+            in_next_week = self.lemma(at, _NEXT) is not None
             at += 1
-        name = self._is(at, WEEKDAYS)
+        name = self.lemma(at, WEEKDAYS)
         if name is None:
             return None
         end = at + 1
-        after = end + 1 if self._form(end) in _PREPOSITIONS else end
+        after = end + 1 if self.form(end) in PREPOSITIONS else end
         if self._next_week(after):
             in_next_week, end = True, after + 2
         days = (WEEKDAYS[name] - self._today.weekday() - 1) % 7 + 1
@@ -180,14 +158,14 @@ class DateGrammar:
 
     def _next_week(self, at: int) -> bool:
         """ "следующей неделе", "той неделе"."""
-        return bool((self._is(at, _NEXT) or self._is(at, {"тот"})) and self._is(at + 1, {"неделя"}))
+        return bool((self.lemma(at, _NEXT) or self.lemma(at, {"тот"})) and self.lemma(at + 1, {"неделя"}))
 
     def _weekend(self, at: int) -> DateMention | None:
         start = at
-        in_next_week = self._is(at, _NEXT) is not None
-        if in_next_week or self._is(at, _THIS):
+        in_next_week = self.lemma(at, _NEXT) is not None
+        if in_next_week or self.lemma(at, _THIS):
             at += 1
-        if not self._is(at, {"выходной"}) or self._form(at) == "выходной":
+        if not self.lemma(at, {"выходной"}) or self.form(at) == "выходной":
             return None
         days = (5 - self._today.weekday() - 1) % 7 + 1
         if in_next_week:
@@ -198,25 +176,25 @@ class DateGrammar:
 
     def _day(self, at: int) -> DateMention | None:
         """ "двадцать пятого", "пятого декабря", "числа десятого", "25.11"."""
-        written = re.fullmatch(r"(\d{1,2})[./](\d{1,2})(?:[./]\d{2,4})?", self._form(at))
+        written = re.fullmatch(r"(\d{1,2})[./](\d{1,2})(?:[./]\d{2,4})?", self.form(at))
         if written:
             return self._mention(at, at + 1, int(written[1]), int(written[2]))
         start = at
-        if self._form(at) in ("числа", "число"):
+        if self.form(at) in ("числа", "число"):
             at += 1
         number = self._numbers.get(at)
-        if number is None or not 1 <= number.value <= 31 or self._is(start - 1, _STREET):
+        if number is None or not 1 <= number.value <= 31 or self.lemma(start - 1, _STREET):
             return None
         end, named = number.end, number.day or start < at
-        if self._is(end, {"число"}):
+        if self.lemma(end, {"число"}):
             end, named = end + 1, True
-        if month := self._is(end, MONTHS):
+        if month := self.lemma(end, MONTHS):
             return self._mention(start, end + 1, number.value, MONTHS[month])
-        if self._is(end, _NEXT) and self._is(end + 1, {"месяц"}):
+        if self.lemma(end, _NEXT) and self.lemma(end + 1, {"месяц"}):
             month_number = self._today.month % 12 + 1
             return self._mention(start, end + 2, number.value, month_number) if named else None
-        bare = number.digits and (self._form(start - 1) == "на" or (self._bare_digits and len(self._tokens) <= 3))
-        if not (named or bare) or self._is(end, _NOT_A_DAY_AFTER) or (number.ordinal and not number.day):
+        bare = number.digits and (self.form(start - 1) == "на" or (self._bare_digits and len(self.tokens) <= 3))
+        if not (named or bare) or self.lemma(end, _NOT_A_DAY_AFTER) or (number.ordinal and not number.day):
             return None
         return DateMention(start, end, self._next_day(number.value))
 
@@ -239,60 +217,11 @@ class DateGrammar:
     def _vague(self, mention: DateMention) -> DateMention:
         """ "после пятницы" names no day."""
         before = mention.start - 1
-        if self._form(before) in _VAGUE_BEFORE:
+        if self.form(before) in _VAGUE_BEFORE:
             return replace(mention, start=before, day=None)
         return mention
 
-    def _mark_denied(self, mentions: list[DateMention]) -> list[DateMention]:
-        starts = {mention.start for mention in mentions}
-        used: set[int] = set()
-        marked: list[DateMention] = []
-        for mention in mentions:
-            place = self._denied_before(mention.start, used)
-            if place is None:
-                place = self._denied_after(mention.end, starts)
-            if place is not None:
-                used.add(place)
-            marked.append(replace(mention, denied=True) if place is not None else mention)
-        return marked
 
-    def _denied_before(self, start: int, used: set[int]) -> int | None:
-        """The place of what denies the date that begins at `start`: "не в среду", "не смогу в среду"."""
-        at = start - 1
-        while at >= 0 and self._form(at) in _PREPOSITIONS:
-            at -= 1
-        if at >= 0 and self._form(at) in ("не", "кроме"):
-            return at
-        while at >= 0 and (self._tokens[at].soft or self._form(at) in ("дома", "только")):
-            if self._form(at) in _TURNS:
-                return None
-            at -= 1
-        if at < 0 or at in used:
-            return None
-        if self._is(at, _CAN) and self._form(at - 1) == "не":
-            return at if at - 1 not in used else None
-        return at if self._is(at, _UNABLE) else None
-
-    def _denied_after(self, end: int, starts: set[int]) -> int | None:
-        """The place of what denies the date that ends at `end`: "завтра не могу", "завтра меня не будет"."""
-        for at in range(end, min(end + 5, len(self._tokens))):
-            if at in starts or self._form(at) in _TURNS:
-                return None
-            if self._form(at) in ("не", "нет", "никак", "нельзя") or self._is(at, _UNABLE):
-                follows = at + 2 if self._form(at + 1) in _PREPOSITIONS else at + 1
-                if follows in starts or self._form(at + 1) in _NOT_A_DENIAL_AFTER:
-                    return at if self._form(at) == "нет" else None
-                return at
-            if not self._tokens[at].soft and self._form(at) not in ("дома", "дня"):
-                return None
-        return None
-
-
-#: Words after which a new thought begins.
-_TURNS = frozenset({"давайте", "давай", "лучше", "а", "но", "только", "можно", "тогда"})
-_CAN = frozenset({"мочь", "смочь", "быть", "получиться", "получаться", "успеть"})
-_UNABLE = frozenset({"занять", "занятый", "неудобно", "некогда", "уезжать", "командировка", "отъезд", "работать"})
-_NOT_A_DENIAL_AFTER = frozenset({"раньше", "позже", "позднее", "отменяйте", "против", "забудьте", "возражаю", "надо"})
 _CORRECTIONS = frozenset({"нет", "ой", "точнее", "вернее", "лучше", "хотя", "ошибся", "ошиблась"})
 
 

@@ -9,7 +9,8 @@ from datetime import date
 from dialer.domain.intent import Expect
 from dialer.understanding import grammar
 from dialer.understanding.addresses import Address, find_address
-from dialer.understanding.dates import DateGrammar, DateMention, chosen
+from dialer.understanding.dates import DateGrammar, chosen
+from dialer.understanding.denials import DateMention
 from dialer.understanding.lexicon.cues import Cue
 from dialer.understanding.numerals import Number, numbers
 from dialer.understanding.patterns import Found

@@ -11,7 +11,8 @@ from dialer.understanding import corrections, grammar
 from dialer.understanding.heard import Heard, hear
 from dialer.understanding.lexicon.cues import Cue
 from dialer.understanding.ports import Question
-from dialer.understanding.tables import AGAINST, FOR, TABLES
+from dialer.understanding.rows import AGAINST, FOR
+from dialer.understanding.tables import TABLES
 
 #: Taken off the confidence when a word had to be repaired; clear readings stay above the threshold.
 REPAIR_PENALTY = 0.1
