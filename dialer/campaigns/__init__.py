@@ -7,6 +7,7 @@ tests: without it PostgreSQL's clock is asked, so that machines whose clocks dif
 from dialer.campaigns.arrivals import ImportCounts, import_orders
 from dialer.campaigns.batches import ReceivedBatch, RowStatus, receive_batch
 from dialer.campaigns.dispatch import Publish, release_batch
+from dialer.campaigns.emergency import StoppedAll, stop_all
 from dialer.campaigns.lifecycle import (
     change_plan,
     create_campaign,
@@ -28,6 +29,7 @@ __all__ = [
     "Publish",
     "ReceivedBatch",
     "RowStatus",
+    "StoppedAll",
     "UpkeepCounts",
     "change_plan",
     "check_plan",
@@ -44,5 +46,6 @@ __all__ = [
     "skip_remaining",
     "start",
     "stop",
+    "stop_all",
     "upkeep",
 ]

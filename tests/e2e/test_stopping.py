@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dialer import campaigns
 from dialer.domain.order import OrderState
 from dialer.embedded.children import wait_until
 from tests.support.live_campaign import LiveCampaign, live_campaign
@@ -73,23 +74,21 @@ async def test_workers_hang_up_by_themselves_when_nobody_else_can(tmp_path: Path
 
 async def test_a_pause_in_an_emergency_can_be_resumed(tmp_path: Path) -> None:
     # Given
-    async with live_campaign(tmp_path, {"confirms": 8}, lines=4, script="delivery") as live:
+    async with live_campaign(tmp_path, {"confirms": 6}, lines=4) as live:
         await live.until_talking(3)
         # When
         await asyncio.to_thread(_stop_all, live, "--pause")
         await _until_nothing_rings(live)
-        from dialer import campaigns
-
         await campaigns.resume(live.ledger, "live")
         over = await live.until_over()
         # Then everybody is called in the end
-        assert over.states == {OrderState.DECIDED: 8}
+        assert over.states == {OrderState.DECIDED: 6}
         assert (await live.audit()).clean
 
 
 async def test_a_worker_that_is_told_to_end_lets_its_calls_end_first(tmp_path: Path) -> None:
     # Given one call worker with live calls
-    async with live_campaign(tmp_path, {"confirms": 12}, lines=4, script="delivery") as live:
+    async with live_campaign(tmp_path, {"confirms": 6}, lines=4) as live:
         await live.until_talking(4)
         talking = {call.attempt_id for call in await live.live() if call.state is OrderState.TALKING}
         # When it is told to end, and another one takes its place
@@ -100,23 +99,23 @@ async def test_a_worker_that_is_told_to_end_lets_its_calls_end_first(tmp_path: P
         # Then its calls came to their decisions, and nobody was called twice
         assert talking
         assert cut == []
-        assert over.states == {OrderState.DECIDED: 12}
-        assert len(live.dials()) == 12
+        assert over.states == {OrderState.DECIDED: 6}
+        assert len(live.dials()) == 6
         assert (await live.audit()).clean
 
 
 async def test_a_rolling_restart_of_the_call_workers_drops_no_call(tmp_path: Path) -> None:
     # Given
     workers = ("batch", "calls1", "calls2")
-    async with live_campaign(tmp_path, {"confirms": 24}, lines=8, workers=workers) as live:
-        await live.until(lambda now: now.final >= 3)
+    async with live_campaign(tmp_path, {"confirms": 16}, lines=6, workers=workers) as live:
+        await live.until(lambda now: now.final >= 1)
         # When each worker is restarted in turn, in the middle of the campaign
-        for name in ("calls1", "calls2", "batch"):
+        for name in ("calls1", "calls2"):
             await asyncio.to_thread(live.stack.processes.stop, name, 120.0)
             await asyncio.to_thread(live.stack.start_worker, name)
             await asyncio.to_thread(live.stack.processes.wait_for_line, name, "ready.")
         over = await live.until_over()
         # Then every customer was called exactly once
-        assert over.states == {OrderState.DECIDED: 24}
-        assert len(live.dials()) == 24
+        assert over.states == {OrderState.DECIDED: 16}
+        assert len(live.dials()) == 16
         assert (await live.audit()).clean
