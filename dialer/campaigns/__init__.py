@@ -8,6 +8,7 @@ from dialer.campaigns.arrivals import ImportCounts, import_orders
 from dialer.campaigns.batches import ReceivedBatch, RowStatus, receive_batch
 from dialer.campaigns.dispatch import Publish, release_batch
 from dialer.campaigns.emergency import StoppedAll, stop_all
+from dialer.campaigns.expiry import close_expired
 from dialer.campaigns.lifecycle import (
     change_plan,
     create_campaign,
@@ -20,7 +21,7 @@ from dialer.campaigns.lifecycle import (
     start,
     stop,
 )
-from dialer.campaigns.plans import check_plan, last_opening
+from dialer.campaigns.plans import check_plan, last_opening, next_opening
 from dialer.campaigns.upkeep import Hangup, UpkeepCounts, upkeep
 
 __all__ = [
@@ -33,11 +34,13 @@ __all__ = [
     "UpkeepCounts",
     "change_plan",
     "check_plan",
+    "close_expired",
     "create_campaign",
     "find_campaign",
     "finish_done",
     "import_orders",
     "last_opening",
+    "next_opening",
     "open_due",
     "pause",
     "receive_batch",

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dialer.campaigns.plans import check_plan
+from dialer.campaigns.plans import check_plan, is_session_open
 from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.domain.order import Order
 from dialer.errors import ConflictError, NotFoundError
@@ -41,16 +41,16 @@ async def import_orders(
 ) -> ImportCounts:
     """Put orders into a campaign, one transaction per batch; orders that it has already are left as they are.
 
-    An interrupted import is simply repeated. A finished campaign opens again: at its next cron time if it has one,
-    else at once. `on_batch` is told of each batch once it is committed. Raises NotFoundError (and creates nothing)
-    for an unknown campaign without `create_if_missing`, ConflictError for a stopped campaign, InputError.
+    An interrupted import is simply repeated. A finished campaign opens again, see `reopen_finished`. `on_batch` is
+    told of each batch once it is committed. Raises NotFoundError (and creates nothing) for an unknown campaign
+    without `create_if_missing`, ConflictError for a stopped campaign or one whose last day is over, InputError.
     """
     batch_id = await _open(ledger, campaign_name, source, now, create_if_missing)
     accepted = duplicates = 0
     async for batch in _each(batches):
         async with ledger.begin() as tx:
             moment = now or await database_now(tx)
-            campaign = await campaign_for_orders(tx, campaign_name)
+            campaign = await campaign_for_orders(tx, campaign_name, moment)
             done = await orders.insert_orders(tx, campaign.id, batch_id, batch, moment)
             if done.accepted:
                 await reopen_finished(tx, campaign, moment)
@@ -71,24 +71,30 @@ async def _open(
         moment = now or await database_now(tx)
         if create_if_missing is not None and await rows.get_campaign(tx, name) is None:
             await rows.create_campaign(tx, create_if_missing, moment)
-        campaign = await campaign_for_orders(tx, name)
+        campaign = await campaign_for_orders(tx, name, moment)
         return await orders.open_batch(tx, campaign.id, source, moment)
 
 
-async def campaign_for_orders(tx: AsyncConnection, name: str) -> CampaignRow:
+async def campaign_for_orders(tx: AsyncConnection, name: str, now: datetime) -> CampaignRow:
     """The campaign, whose state holds until the transaction ends: it cannot finish under the batch."""
     campaign = await rows.lock_campaign(tx, name)
     if campaign is None:
         raise NotFoundError(f"no campaign is named {name!r}")
     if campaign.state is CampaignState.STOPPED:
         raise ConflictError(f"campaign {name!r} is stopped: it takes no more orders")
+    if campaign.plan.window.is_over(now):
+        raise ConflictError(f"the last day of campaign {name!r} is over: move it (--valid-until) to add orders")
     return campaign
 
 
 async def reopen_finished(tx: AsyncConnection, campaign: CampaignRow, now: datetime) -> None:
-    """New orders open a finished campaign: at its next cron time if it has one, else at once."""
+    """New orders open a finished campaign: at once, or at its next cron time if it has one.
+
+    As long as the calling window of its last opening has not closed, a nightly campaign is still at work, too.
+    """
     if campaign.state is CampaignState.FINISHED:
-        again = CampaignState.DRAFT if campaign.plan.cron else CampaignState.RUNNING
+        at_work = campaign.plan.cron is None or is_session_open(campaign.plan, campaign.opened_at, now)
+        again = CampaignState.RUNNING if at_work else CampaignState.DRAFT
         await rows.set_state(tx, campaign.id, again, only_from=[CampaignState.FINISHED], now=now)
 
 

@@ -55,7 +55,7 @@ async def receive_batch(
     """
     async with ledger.begin() as tx:
         moment = now or await database_now(tx)
-        campaign = await campaign_for_orders(tx, campaign_name)
+        campaign = await campaign_for_orders(tx, campaign_name, moment)
         if key is None:
             batch_id: int | None = await orders.open_batch(tx, campaign.id, source, moment)
         else:
@@ -101,7 +101,7 @@ def _row_results(rows: Sequence[ParsedRow], known: set[str]) -> list[dict[str, A
     results: list[dict[str, Any]] = []
     for number, row in enumerate(rows, start=1):
         if isinstance(row, Rejected):
-            problems = [{"field": name, "reason": reason} for name, reason in row.problems]
+            problems = [{"field": _plain(name), "reason": _plain(reason)} for name, reason in row.problems]
             line = row.line_number or None
             results.append(
                 {"row": number, "line": line, "order_id": None, "status": RowStatus.REJECTED, "problems": problems}
@@ -111,3 +111,8 @@ def _row_results(rows: Sequence[ParsedRow], known: set[str]) -> list[dict[str, A
         seen.add(row.order_id)
         results.append({"row": number, "line": None, "order_id": row.order_id, "status": status, "problems": []})
     return results
+
+
+def _plain(text: str) -> str:
+    """What can be stored and shown: names of fields are the caller's, and JSON allows any character in them."""
+    return "".join(mark if mark.isprintable() else "?" for mark in text)

@@ -1,11 +1,16 @@
-"""What a plan must look like, and when its cron opens it."""
+"""What a plan must look like, and when its cron opens it.
+
+Cron times are looked for on the clock on the wall and only then become instants. In the night that has an hour twice,
+a time within that hour counts once (the first pass); in the night that lacks an hour, a time within it comes that
+much later. So every night has its one opening.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 from dialer.domain.campaign import CampaignPlan
 from dialer.errors import InputError
@@ -28,9 +33,20 @@ def check_plan(plan: CampaignPlan) -> None:
         ZoneInfo(window.timezone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise InputError("timezone", f"no such time zone: {window.timezone!r}") from error
+    if window.valid_from is not None and window.valid_until is not None:
+        _demand(window.valid_from <= window.valid_until, "valid_until", "must not lie before valid_from")
     if plan.cron is not None:
         well_formed = len(plan.cron.split()) == 5 and croniter.is_valid(plan.cron)
-        _demand(well_formed, "cron", "must be five fields such as '0 22 * * *'")
+        _demand(well_formed and _ever_comes(plan.cron), "cron", "must be five fields such as '0 22 * * *'")
+
+
+def _ever_comes(cron: str) -> bool:
+    """False for dates that no year has, such as 30 February."""
+    try:
+        croniter(cron, datetime(2028, 1, 1), datetime).get_next()  # noqa: DTZ001 - the clock on the wall
+    except CroniterBadDateError:
+        return False
+    return True
 
 
 def _demand(holds: bool, field: str, reason: str) -> None:
@@ -39,10 +55,40 @@ def _demand(holds: bool, field: str, reason: str) -> None:
 
 
 def last_opening(plan: CampaignPlan, now: datetime) -> datetime | None:
-    """The latest cron time not after `now`, in the campaign's time zone; None without a cron."""
+    """The latest cron time not after `now`, in UTC; None without a cron, or if it is none of the plan's days."""
     if plan.cron is None:
         return None
-    # croniter looks strictly before its start, to the second.
-    local = now.astimezone(ZoneInfo(plan.window.timezone)) + timedelta(seconds=1)
-    previous: datetime = croniter(plan.cron, local).get_prev(datetime)
-    return previous
+    zone = ZoneInfo(plan.window.timezone)
+    local = now.astimezone(zone)
+    # In an hour's second pass its end has been on the wall already. croniter looks strictly before its start.
+    ahead = timedelta(hours=2 if local.fold else 0, seconds=1)
+    times = croniter(plan.cron, local.replace(tzinfo=None, fold=0) + ahead, datetime)
+    opening = _instant(times.get_prev(), zone)
+    while opening > now:
+        opening = _instant(times.get_prev(), zone)
+    too_early = plan.window.valid_from is not None and opening.astimezone(zone).date() < plan.window.valid_from
+    return None if too_early or plan.window.is_over(opening) else opening
+
+
+def next_opening(plan: CampaignPlan, now: datetime) -> datetime | None:
+    """The first cron time after `now`, in UTC; None without a cron or when it comes after the plan's last day."""
+    if plan.cron is None:
+        return None
+    zone = ZoneInfo(plan.window.timezone)
+    start = now.astimezone(zone)
+    if plan.window.valid_from is not None and start.date() < plan.window.valid_from:
+        start = datetime.combine(plan.window.valid_from, datetime.min.time(), tzinfo=zone) - timedelta(seconds=1)
+    times = croniter(plan.cron, start.replace(tzinfo=None, fold=0) - timedelta(hours=2), datetime)
+    opening = _instant(times.get_next(), zone)
+    while opening <= max(now, start):
+        opening = _instant(times.get_next(), zone)
+    return None if plan.window.is_over(opening) else opening
+
+
+def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+def is_session_open(plan: CampaignPlan, opened_at: datetime | None, now: datetime) -> bool:
+    """Whether the calling window that the opening at `opened_at` opened, or waits for, has not closed by `now`."""
+    return opened_at is not None and now < plan.window.closes_after(opened_at)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import time
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -37,6 +38,24 @@ class _TimeOfDay(click.ParamType[time]):
             self.fail(f"{value!r} is not a time such as 10:00", param, ctx)
 
 
+class _Day(click.ParamType[date]):
+    """`2026-11-25`; empty for none."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value)) if value else _NO_DAY
+        except ValueError:
+            self.fail(f"{value!r} is not a day such as 2026-11-25", param, ctx)
+
+
+#: Stands for an empty day, as options without a value are None.
+_NO_DAY = date.min
+
+
 class _Numbers(click.ParamType[tuple[float, ...]]):
     """`1800,7200,14400`; empty for none."""
 
@@ -51,13 +70,15 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
             self.fail(f"{value!r} is not a list of numbers such as 1800,7200,14400", param, ctx)
 
 
-#: Options of the plan; the names are CampaignPlan's own, and `start`, `end`, `timezone`, `weekdays` its window's.
+#: Options of the plan; the names are CampaignPlan's own, and those of `_WINDOW` its window's.
 _PLAN_OPTIONS = (
     click.option("--script", help="The conversation's script."),
     click.option("--from", "start", type=_TimeOfDay(), help="The calling window opens, in the customer's own time."),
     click.option("--to", "end", type=_TimeOfDay(), help="The calling window closes; equal to --from: the whole day."),
     click.option("--timezone", help="Time zone of the cron and of customers without their own (Europe/Moscow)."),
     click.option("--weekdays", type=_Numbers(), help="Days of calling, Monday is 1: 1,2,3,4,5"),
+    click.option("--valid-from", type=_Day(), help='First day of calling; "" for no bound.'),
+    click.option("--valid-until", type=_Day(), help='Last day; what is left then is skipped. "" for no bound.'),
     click.option("--retry-countdowns", "retry_countdowns_s", type=_Numbers(), help="Seconds: 1800,7200,14400"),
     click.option("--lines", type=int, help="Simultaneous calls."),
     click.option("--calls-per-second", type=float, help="Most new calls per second; 0: no limit."),
@@ -67,6 +88,9 @@ _PLAN_OPTIONS = (
     click.option("--caller-id", help='The number shown to customers; "" for the trunk\'s own.'),
     click.option("--check-order/--no-check-order", default=None, help="Ask the shop before each call."),
 )
+
+
+_WINDOW = ("start", "end", "timezone", "weekdays", "valid_from", "valid_until")
 
 
 def _plan_options(function: F) -> F:
@@ -81,7 +105,8 @@ def _changed(plan: CampaignPlan, options: dict[str, Any]) -> CampaignPlan:
     given |= {key: given[key] or None for key in ("cron", "caller_id") if key in given}
     if "weekdays" in given:
         given["weekdays"] = tuple(int(day) for day in given["weekdays"])
-    window = {key: given.pop(key) for key in ("start", "end", "timezone", "weekdays") if key in given}
+    given |= {key: None for key in ("valid_from", "valid_until") if given.get(key) == _NO_DAY}
+    window = {key: given.pop(key) for key in _WINDOW if key in given}
     return replace(plan, window=replace(plan.window, **window), **given)
 
 
@@ -184,7 +209,19 @@ def _facts(campaign: CampaignRow, counts: dict[OrderState, int] | None = None) -
     facts: dict[str, Any] = {"name": campaign.name, "state": campaign.state, **plan_to_json(campaign.plan)}
     moments = ("created_at", "started_at", "ended_at", "opened_at")
     facts |= {moment: getattr(campaign, moment) for moment in moments}
+    facts["next_opening_at"] = _next_opening(campaign)
     return facts if counts is None else facts | {"orders": counts}
+
+
+def _next_opening(campaign: CampaignRow) -> datetime | None:
+    """When its cron opens the campaign next, in its own time zone; None if it will not."""
+    from dialer.campaigns import next_opening
+    from dialer.domain.campaign import CampaignState
+
+    opening = next_opening(campaign.plan, datetime.now(UTC))
+    if opening is None or campaign.state is CampaignState.STOPPED:
+        return None
+    return opening.astimezone(ZoneInfo(campaign.plan.window.timezone))
 
 
 def _sums(counts: dict[OrderState, int]) -> list[str]:
@@ -205,6 +242,8 @@ def _print_one(campaign: CampaignRow, counts: dict[OrderState, int] | None = Non
     window = campaign.plan.window
     days = "".join(str(day) for day in window.weekdays)
     facts["window"] = f"{window.start:%H:%M}-{window.end:%H:%M} {window.timezone}, days {days}"
+    if window.valid_from or window.valid_until:
+        facts["window"] += f", {window.valid_from or '...'} to {window.valid_until or '...'}"
     facts["retry_countdowns_s"] = ", ".join(f"{countdown:g}" for countdown in campaign.plan.retry_countdowns_s)
     for key, value in (facts | (facts.pop("orders", None) or {})).items():
         table.add_row(key, "-" if value is None else str(value))

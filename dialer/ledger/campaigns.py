@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import RowMapping, insert, select, update
@@ -39,6 +39,8 @@ def plan_to_json(plan: CampaignPlan) -> dict[str, Any]:
             "end": plan.window.end.isoformat(),
             "timezone": plan.window.timezone,
             "weekdays": list(plan.window.weekdays),
+            "valid_from": plan.window.valid_from.isoformat() if plan.window.valid_from else None,
+            "valid_until": plan.window.valid_until.isoformat() if plan.window.valid_until else None,
         },
         "retry_countdowns_s": list(plan.retry_countdowns_s),
         "lines": plan.lines,
@@ -62,10 +64,16 @@ def plan_from_json(name: str, data: Mapping[str, Any]) -> CampaignPlan:
             end=time.fromisoformat(window["end"]),
             timezone=window["timezone"],
             weekdays=tuple(window["weekdays"]),
+            valid_from=_day(window.get("valid_from")),
+            valid_until=_day(window.get("valid_until")),
         ),
         retry_countdowns_s=tuple(data["retry_countdowns_s"]),
         **rest,
     )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _row(row: RowMapping) -> CampaignRow:

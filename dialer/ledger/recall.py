@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import text
@@ -24,6 +25,19 @@ _SKIP_REMAINING = text(
     UPDATE orders SET state = 'skipped', skip_reason = :reason, ended_at = :now WHERE id IN (
         SELECT id FROM orders WHERE campaign_id = :campaign AND state IN {RELEASABLE_SQL}
         ORDER BY timezone, due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    """  # noqa: S608
+)
+_SKIP_ZONES = text(
+    f"""
+    UPDATE orders SET state = 'skipped', skip_reason = :reason, ended_at = :now WHERE id IN (
+        SELECT id FROM orders WHERE campaign_id = :campaign AND state IN {RELEASABLE_SQL} AND timezone = ANY(:zones)
+        LIMIT :limit FOR UPDATE SKIP LOCKED)
+    """  # noqa: S608
+)
+_OPEN_ZONES = text(
+    f"""
+    SELECT timezone, bool_or(state IN {RELEASABLE_SQL}) AS releasable FROM orders
+    WHERE campaign_id = :campaign AND (state IN {RELEASABLE_SQL} OR state IN {LIVE_SQL}) GROUP BY timezone
     """  # noqa: S608
 )
 #: Campaigns without orders are left running: their first batch may be on its way. (Subqueries with an order and a
@@ -50,6 +64,20 @@ async def skip_remaining(tx: AsyncConnection, campaign_id: int, reason: str, now
     """Skip up to `limit` of the campaign's new and waiting orders; returns how many (0: none are left)."""
     values = {"campaign": campaign_id, "reason": reason, "now": now, "limit": limit}
     return (await tx.execute(_SKIP_REMAINING, values)).rowcount
+
+
+async def open_zones(tx: AsyncConnection, campaign_id: int) -> dict[str, bool]:
+    """The recipients' zones ('': the campaign's own) of orders without an end, and whether one could be released."""
+    rows = await tx.execute(_OPEN_ZONES, {"campaign": campaign_id})
+    return {row.timezone: row.releasable for row in rows}
+
+
+async def skip_zones(
+    tx: AsyncConnection, campaign_id: int, zones: Sequence[str], reason: str, now: datetime, limit: int
+) -> int:
+    """Skip up to `limit` new and waiting orders of those zones; returns how many."""
+    values = {"campaign": campaign_id, "zones": list(zones), "reason": reason, "now": now, "limit": limit}
+    return (await tx.execute(_SKIP_ZONES, values)).rowcount
 
 
 async def finish_done(tx: AsyncConnection, now: datetime) -> list[str]:

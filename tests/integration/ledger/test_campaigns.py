@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -261,6 +261,8 @@ async def test_what_the_broker_refused_is_published_by_upkeep(ledger: Ledger) ->
         ({"window": CallingWindow(weekdays=(0, 1))}, "weekdays"),
         ({"cron": "every night"}, "cron"),
         ({"cron": "61 * * * *"}, "cron"),
+        ({"cron": "0 22 30 2 *"}, "cron"),
+        ({"window": CallingWindow(valid_from=date(2026, 2, 2), valid_until=date(2026, 2, 1))}, "valid_until"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused_by_field(values: dict[str, Any], field: str) -> None:

@@ -50,11 +50,13 @@ def test_a_campaign_is_created_with_every_setting_and_changed() -> None:
         "--max-call": "90",
         "--cron": "0 22 * * *",
         "--caller-id": "+74950000000",
+        "--valid-from": "2026-11-25",
+        "--valid-until": "2099-12-31",
     }
 
     words = [word for option in options.items() for word in option]
     made = _json("campaign", "create", "ночь", *words, "--no-check-order")
-    changed = _json("campaign", "change", "ночь", "--cron", "", "--lines", "9")
+    changed = _json("campaign", "change", "ночь", "--cron", "", "--lines", "9", "--valid-until", "")
 
     assert made["window"] | {"start": "09:30:00", "end": "20:00:00", "timezone": "Asia/Omsk"} == made["window"]
     assert made["window"]["weekdays"] == [1, 2, 3]
@@ -62,6 +64,8 @@ def test_a_campaign_is_created_with_every_setting_and_changed() -> None:
     assert (made["retry_countdowns_s"], made["calls_per_second"]) == ([60, 120], 2.5)
     assert (made["ring_timeout_s"], made["max_call_s"], made["check_order"]) == (20, 90, False)
     assert (changed["cron"], changed["lines"], changed["max_call_s"]) == (None, 9, 90)
+    assert (changed["window"]["valid_from"], changed["window"]["valid_until"]) == ("2026-11-25", None)
+    assert "2026-11-25 to ..." in _run("campaign", "show", "ночь").stdout
 
 
 def test_a_campaign_goes_through_its_life() -> None:
