@@ -180,7 +180,7 @@ class TestCron:
         (job,) = await release_and_claim(ledger, now=self.opening)
         await settle(ledger, job.attempt_id, now=self.opening)
         await campaigns.finish_done(ledger, self.opening)
-        await campaigns.import_orders(ledger, name, [[make_order()]], now=self.opening)
+        await campaigns.import_orders(ledger, name, [[make_order()]], now=self.opening + timedelta(hours=6))
         draft = (await campaigns.find_campaign(ledger, name)).state
 
         opened = await campaigns.open_due(ledger, self.opening + timedelta(days=1))
