@@ -47,7 +47,7 @@ class Breaker:
             return True
         return state is BreakerState.CLOSED
 
-    def succeeded(self, now: float) -> None:  # noqa: ARG002 - same shape as failed()
+    def succeeded(self, now: float) -> None:
         """A request was answered: close."""
         self._failures = 0
         self._retry_at = None
