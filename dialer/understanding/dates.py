@@ -56,6 +56,8 @@ _VAGUE_BEFORE = frozenset({"до", "после", "с", "со", "раньше", "
 _STREET = frozenset({"улица", "проспект", "площадь", "бульвар", "переулок", "микрорайон", "проезд", "набережная"})
 _NOT_A_DAY_AFTER = frozenset({"этаж", "подъезд", "квартира", "дом", "микрорайон", "корпус", "проезд", "линия", "час"})
 
+#: Lemmas with which a date may begin.
+_BEGINNINGS = frozenset({*WEEKDAYS, *_RELATIVE, *_UNIT_DAYS, *_NEXT, *_THIS, "через", "тот", "выходной", "число"})
 #: Lemmas that the grammar needs to know in all their forms.
 LEMMAS = frozenset(
     {*WEEKDAYS, *MONTHS, *_RELATIVE, *_UNIT_DAYS, *_NEXT, *_THIS, *_STREET, *_NOT_A_DAY_AFTER}
@@ -79,13 +81,18 @@ class DateGrammar(Reader):
         found: list[DateMention] = []
         at = 0
         while at < len(self.tokens):
-            mention = self._at(at)
+            mention = self._at(at) if self._may_begin(at) else None
             if mention is None:
                 at += 1
                 continue
             found.append(self._vague(mention))
             at = mention.end
         return Denials(self.tokens).mark(found)
+
+    def _may_begin(self, at: int) -> bool:
+        """A quick look that spares most words the grammar."""
+        token = self.tokens[at]
+        return token.form[0].isdigit() or token.numeral is not None or not _BEGINNINGS.isdisjoint(token.lemmas)
 
     def _at(self, at: int) -> DateMention | None:
         return self._relative(at) or self._through(at) or self._weekday(at) or self._weekend(at) or self._day(at)

@@ -59,6 +59,15 @@ _PHRASES: dict[tuple[str, ...], str] = {
 }
 LEMMAS = frozenset({"час", "часик", "минута", "минутка", "полчаса", "полчасика", "пара", "полтора"} | set(_HALF))
 _MAX_PHRASE = 4
+#: Words with which a time may begin.
+_BEGINNINGS = (
+    {"через", "с", "со", "от", "между", "не", "до", "позднее"}
+    | _HOUR_WORDS
+    | _AFTER
+    | _AT
+    | set(_HALF)
+    | {words[0] for words in _PHRASES}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,9 @@ class TimeGrammar:
         found: list[TimeMention] = []
         at = 0
         while at < len(self._forms):
+            if not self._may_begin(at):
+                at += 1
+                continue
             mention = self._delay(at) or self._range(at) or self._bound(at) or self._clock(at) or self._phrase(at)
             if mention is None:
                 at += 1
@@ -102,6 +114,11 @@ class TimeGrammar:
             found.append(mention)
             at = mention.end
         return found
+
+    def _may_begin(self, at: int) -> bool:
+        """A quick look that spares most words the grammar."""
+        form = self._forms[at]
+        return form in _BEGINNINGS or at in self._numbers or form[:1].isdigit() or form.startswith("минут")
 
     def _form(self, at: int) -> str:
         return self._forms[at] if 0 <= at < len(self._forms) else ""

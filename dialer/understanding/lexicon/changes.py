@@ -154,6 +154,8 @@ PHRASES: dict[Cue, str] = {
         @when поменялся|поменялось|изменилась|изменился|сменилась
         @later|@sooner @deliver_any|@deliver_they
         @deliver_any|@deliver_they @later|@sooner
+        можно @deliver_any @later|@sooner
+        можно @later|@sooner @deliver_any
         @later|@sooner можно
         можно|лучше|давайте @sooner
         а? @sooner можно?

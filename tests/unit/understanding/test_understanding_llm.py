@@ -171,11 +171,8 @@ def test_no_answer_leaves_the_enum(content: str) -> None:
 
 
 def test_every_error_of_the_client_library_is_mapped() -> None:
-    errors = [
-        getattr(openai, name)
-        for name in dir(openai)
-        if isinstance(getattr(openai, name), type) and issubclass(getattr(openai, name), openai.OpenAIError)
-    ]
+    exported = [getattr(openai, name) for name in openai.__all__ if name.endswith("Error")]
+    errors = [one for one in exported if issubclass(one, openai.OpenAIError)]
 
     assert len(errors) > 10
     for error_class in errors:
