@@ -15,6 +15,7 @@ from dialer.errors import DialerError
 from dialer.ledger.store import Ledger
 from dialer.settings import Settings
 from dialer.web.api import batches, campaigns, dnc, docs, health, orders
+from dialer.web.api.plans import usable_scripts
 from dialer.web.context import BrokerProbe, WebContext
 from dialer.web.metrics import Metrics
 from dialer.web.middleware import BodyLimit, Surroundings
@@ -49,7 +50,7 @@ def create_app(settings: Settings, ledger: Ledger, *, probe_broker: BrokerProbe 
     for kind in (DialerError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_problem)
     for room in (campaigns, batches, orders, dnc):
-        app.include_router(room.router, responses=documented(401, 403, 422, 500, 503))
+        app.include_router(room.router, responses=documented(400, 401, 403, 422, 500, 503))
     for open_room in (health, docs):
         app.include_router(open_room.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -67,5 +68,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for model in (Problem, FieldProblem, batches.BatchOfOrders):
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             known |= schema.pop("$defs", {}) | {model.__name__: schema}
+        for model_name in ("NewCampaign", "PlanFields"):
+            known[model_name]["properties"]["script"]["anyOf"][0]["enum"] = usable_scripts()
         app.openapi_schema = document
     return app.openapi_schema

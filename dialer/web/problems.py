@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as PlainHTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from dialer.errors import BrokerError, ConflictError, DialerError, InputError, LedgerError, NotFoundError
 
@@ -106,8 +107,11 @@ def _our_fault(error: Exception) -> HttpProblem:
 
 def _invalid_request(error: RequestValidationError) -> HttpProblem:
     """Fields by their names as the caller wrote them; values are not repeated."""
-    problems = [FieldProblem(field=_place(item["loc"]), reason=str(item["msg"])) for item in error.errors()]
     malformed = any(item["type"] == "json_invalid" for item in error.errors())
+    problems = [
+        FieldProblem(field="body" if malformed else _place(item["loc"]), reason=str(item["msg"]))
+        for item in error.errors()
+    ]
     detail = "; ".join(f"{problem.field}: {problem.reason}" for problem in problems[:5])
     return HttpProblem(400 if malformed else 422, detail, errors=problems)
 
@@ -115,12 +119,24 @@ def _invalid_request(error: RequestValidationError) -> HttpProblem:
 def _place(location: Sequence[Any]) -> str:
     """`("body", "window", "start")` is `window.start`; what is wrong with the body as a whole is `body`."""
     named = [str(part) for part in location]
-    return ".".join(named[1:]) or ".".join(named) or "body"
+    return ".".join(named[1:]) or named[0]
 
 
-async def answer_problem(_request: Request, error: Exception) -> Response:
+async def answer_problem(request: Request, error: Exception) -> Response:
     """Starlette's exception handler."""
-    return problem_of(error).response()
+    problem = problem_of(error)
+    if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        problem.headers = {"Allow": ", ".join(_methods(request))}
+    return problem.response()
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path takes, over all routes: the router names only the first one's methods."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

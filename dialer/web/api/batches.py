@@ -59,8 +59,12 @@ _BODY: Final[dict[str, Any]] = {
         "content": {
             _JSON: {"schema": {"$ref": "#/components/schemas/BatchOfOrders"}},
             _CSV: {
-                "schema": {"type": "string"},
-                "example": "номер заказа;телефон;сумма\n45678;8 916 123-45-67;3 200,00\n",
+                "schema": {
+                    "type": "string",
+                    "description": "The simplest header; docs/csv.md names all columns, encodings and delimiters.",
+                    "pattern": "^order_id;phone;amount\n",
+                },
+                "example": "order_id;phone;amount\n45678;8 916 123-45-67;3 200,00\n",
             },
         },
     }
@@ -70,7 +74,7 @@ _BODY: Final[dict[str, Any]] = {
 @router.post(
     "/{name}/batches",
     summary="Hand over orders",
-    responses=documented(400, 404, 409, 413, 415),
+    responses=documented(404, 409, 413, 415),
     openapi_extra=_BODY,
 )
 async def receive(

@@ -55,7 +55,7 @@ async def show(name: CampaignName, context: Context, _: Reader) -> Campaign:
     return await _shown(context.ledger, await campaigns.find_campaign(context.ledger, name))
 
 
-@router.patch("/{name}", summary="Change a campaign's plan", responses=_MISSING)
+@router.patch("/{name}", summary="Change a campaign's plan", responses=_CHANGES)
 async def change(name: CampaignName, wanted: PlanFields, context: Context, _: Controller) -> Campaign:
     """What is given is changed, for the next calls; calls that run keep what they began with."""
     plan = (await campaigns.find_campaign(context.ledger, name)).plan

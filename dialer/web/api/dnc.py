@@ -35,25 +35,29 @@ async def list_numbers(
 
 @router.post("", summary="Add numbers")
 async def add(wanted: schemas.NumbersToForbid, context: Context, _: Enqueuer) -> schemas.DncChange:
-    """From the next call on they are not called. One bad number refuses the request, and is named."""
-    phones = _phones(context, wanted.phones)
+    """From the next call on they are not called."""
+    phones, rejected = _phones(context, wanted.phones)
     async with context.ledger.begin() as tx:
-        return schemas.DncChange(changed=await dnc.add(tx, phones, reason=wanted.reason, now=await database_now(tx)))
+        changed = await dnc.add(tx, phones, reason=wanted.reason, now=await database_now(tx))
+    return schemas.DncChange(changed=changed, rejected=rejected)
 
 
 @router.post("/remove", summary="Take numbers off the list")
 async def remove(wanted: schemas.NumbersToAllow, context: Context, _: Controller) -> schemas.DncChange:
     """They may be called again."""
+    phones, rejected = _phones(context, wanted.phones)
     async with context.ledger.begin() as tx:
-        removed = [await dnc.remove(tx, phone) for phone in set(_phones(context, wanted.phones))]
-    return schemas.DncChange(changed=sum(removed))
+        changed = sum([await dnc.remove(tx, phone) for phone in phones])
+    return schemas.DncChange(changed=changed, rejected=rejected)
 
 
-def _phones(context: WebContext, phones: list[str]) -> list[str]:
-    parsed = []
+def _phones(context: WebContext, phones: list[str]) -> tuple[list[str], list[schemas.RejectedNumber]]:
+    """The numbers, each once and in one order for all requests (they lock rows); and what is none."""
+    parsed: set[str] = set()
+    rejected = []
     for index, phone in enumerate(phones):
         try:
-            parsed.append(parse_phone(phone, context.dial_prefixes))
+            parsed.add(parse_phone(phone, context.dial_prefixes))
         except InputError as error:
-            raise InputError(f"phones.{index}", error.reason) from error
-    return parsed
+            rejected.append(schemas.RejectedNumber(index=index, reason=error.reason))
+    return sorted(parsed), rejected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
@@ -24,6 +24,8 @@ from dialer.web.tokens import Scope
 
 router: Final = APIRouter(prefix="/api/v1", tags=["orders"])
 _LARGEST: Final = 2**63 - 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR: Final = r"^(live|[0-9]{1,17})~[0-9A-Za-z-]{1,64}$"
 #: Fields of an attempt that the ledger and the API name alike.
 _SAME: Final = (
     *("attempt_id", "order_pk", "number", "node", "counted", "published_at", "claimed_at", "answered_at"),
@@ -65,12 +67,15 @@ async def list_orders(
     return await _order_page(context, wanted, scope, after=after, limit=limit, unmask=unmask)
 
 
-@router.post("/orders/search", summary="Orders of a phone number")
+@router.post("/orders/search", summary="Orders of a phone number", responses=documented(404))
 async def search_orders(
     wanted: schemas.PhoneSearch, context: Context, scope: Reader, unmask: Unmask = False
 ) -> schemas.OrderPage:
     """Up to a thousand, over all campaigns. The number travels in the body, since addresses end up in logs."""
-    phone = parse_phone(wanted.phone, context.dial_prefixes)
+    try:
+        phone = parse_phone(wanted.phone, context.dial_prefixes)
+    except InputError as error:
+        raise NotFoundError(f"this is no phone number that could be dialed: {error.reason}") from error
     return await _order_page(context, OrderFilter(phone=phone), scope, after=0, limit=1000, unmask=unmask)
 
 
@@ -83,7 +88,7 @@ async def _order_page(
     return schemas.OrderPage(items=items, next=found[-1].row.pk if len(found) == limit else None)
 
 
-@router.get("/orders/{pk}", summary="One order", responses=documented(404))
+@router.get("/orders/{pk:int}", summary="One order", responses=documented(404))
 async def show_order(pk: Key, context: Context, scope: Reader, unmask: Unmask = False) -> schemas.OrderDetail:
     """Everything known about it, with its attempts; name and address as the shop sent them."""
     async with context.ledger.begin() as tx:
@@ -114,7 +119,7 @@ async def list_attempts(
     disposition: Disposition | None = None,
     decision: Decision | None = None,
     live: Annotated[bool | None, Query(description="true: not ended yet; false: ended.")] = None,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+    after: Annotated[str | None, Query(pattern=_CURSOR, description="`next` of the page before.")] = None,
     limit: Limit = 100,
 ) -> schemas.AttemptPage:
     """Live ones first, then the last ended first; filters add up."""
@@ -204,16 +209,11 @@ def attempt_out(item: ListedAttempt) -> schemas.Attempt:
 
 
 def _cursor(item: ListedAttempt) -> str:
+    """`live~ID`, or `MICROSECONDS~ID` with the time since 1970 at which the attempt ended."""
     ended_at = item.row.ended_at
-    return f"{ended_at.isoformat() if ended_at else 'live'}~{item.row.attempt_id}"
+    return f"{(ended_at - _EPOCH) // timedelta(microseconds=1) if ended_at else 'live'}~{item.row.attempt_id}"
 
 
 def _place(cursor: str) -> AttemptPlace:
     ended, _, attempt_id = cursor.partition("~")
-    try:
-        moment = None if ended == "live" else datetime.fromisoformat(ended)
-    except ValueError as error:
-        raise InputError("after", "this is not the `next` of a page") from error
-    if not attempt_id.isprintable() or not attempt_id or (moment is not None and moment.tzinfo is None):
-        raise InputError("after", "this is not the `next` of a page")
-    return AttemptPlace(moment, attempt_id)
+    return AttemptPlace(None if ended == "live" else _EPOCH + timedelta(microseconds=int(ended)), attempt_id)

@@ -14,13 +14,17 @@ from dialer.errors import ConfigError, InputError
 from dialer.ledger.campaigns import CampaignRow, plan_to_json
 from dialer.settings import config_dir
 from dialer.web.api.schemas import Campaign, PlanFields, Window
+from dialer.web.problems import FieldProblem, HttpProblem
 
 #: Fields for which null is a value; for the others it means "as it is".
 _CLEARABLE = frozenset({"cron", "caller_id"})
 
 
 def changed_plan(plan: CampaignPlan, wanted: PlanFields) -> CampaignPlan:
-    """The plan with the fields that were given. Raises InputError for a script that cannot be used."""
+    """The plan with the fields that were given.
+
+    Raises InputError for a script that cannot be used, HttpProblem 409 for fields that contradict each other.
+    """
     given: dict[str, Any] = {
         name: getattr(wanted, name)
         for name in wanted.model_fields_set - {"name", "window"}
@@ -41,7 +45,17 @@ def _window(window: CallingWindow, wanted: Window) -> CallingWindow:
         given[name] = time.fromisoformat(given[name])
     if "weekdays" in given:
         given["weekdays"] = tuple(sorted(set(given["weekdays"])))
-    return replace(window, **given)
+    changed = replace(window, **given)
+    if changed.start > changed.end:
+        raise _contradiction("window.end", "must not lie before window.start (equal times: the whole day)")
+    if changed.valid_from and changed.valid_until and changed.valid_from > changed.valid_until:
+        raise _contradiction("window.valid_until", "must not lie before window.valid_from")
+    return changed
+
+
+def _contradiction(field: str, reason: str) -> HttpProblem:
+    """Each field is right by itself, but not beside what the request or the campaign says elsewhere."""
+    return HttpProblem(409, f"{field}: {reason}", errors=[FieldProblem(field=field, reason=reason)])
 
 
 def _check_script(name: str) -> None:
@@ -50,6 +64,20 @@ def _check_script(name: str) -> None:
         load_script(config_dir() / "scripts", name)
     except ConfigError as error:
         raise InputError("script", f"{name!r} cannot be used; `dialer doctor` says why") from error
+
+
+def usable_scripts() -> list[str]:
+    """Names of the scripts that a campaign can have."""
+    names = sorted(path.stem for path in (config_dir() / "scripts").glob("*.yaml"))
+    return [name for name in names if _is_usable(name)]
+
+
+def _is_usable(name: str) -> bool:
+    try:
+        _check_script(name)
+    except InputError:
+        return False
+    return True
 
 
 def campaign_out(campaign: CampaignRow, counts: dict[OrderState, int]) -> Campaign:

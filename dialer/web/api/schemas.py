@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from dialer.campaigns import RowStatus
 from dialer.domain.campaign import CampaignState
@@ -15,12 +16,27 @@ from dialer.domain.order import OrderState
 #: No control characters: they have no place in names, and PostgreSQL has no zero byte.
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_LONGEST_PHONE = 40
+
+
+def _cron_pattern() -> str:
+    """Five fields, each a list of `*`, numbers and ranges with an optional step: `*/10 9-21 * * 1,3,5`."""
+    ranges = ("[0-5]?[0-9]", "([01]?[0-9]|2[0-3])", "([1-9]|[12][0-9]|3[01])", "([1-9]|1[0-2])", "[0-7]")
+    fields = []
+    for number in ranges:
+        item = rf"(\*|{number}(-{number})?)(/[1-9])?"
+        fields.append(f"{item}(,{item})*")
+    return f"^{' '.join(fields)}$"
+
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f/\s]+( [^\x00-\x1f\x7f/\s]+)*$")
 ]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_PRINTABLE)]
 Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
+Phone = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_PHONE, pattern=_PRINTABLE)]
+Cron = Annotated[str, StringConstraints(max_length=100, pattern=_cron_pattern())]
+Zone = Annotated[str, Field(json_schema_extra={"enum": sorted(available_timezones())})]
 
 
 class Strict(BaseModel):
@@ -34,10 +50,12 @@ class Window(Strict):
 
     start: Clock = Field("10:00", description="Calls may begin.")
     end: Clock = Field("21:00", description="No call begins from here on; equal to start: the whole day.")
-    timezone: Word = Field("Europe/Moscow", description="Of the cron, and of customers without their own.")
-    weekdays: list[Annotated[int, Field(ge=1, le=7)]] = Field(
+    timezone: Zone = Field("Europe/Moscow", description="Of the cron, and of customers without their own.")
+    weekdays: list[Annotated[int, Field(ge=1, le=7, strict=True)]] = Field(
         [1, 2, 3, 4, 5, 6, 7], description="Monday is 1.", min_length=1, max_length=7
     )
+    valid_from: date | None = Field(None, description="The first day of calling; null: no bound.")
+    valid_until: date | None = Field(None, description="The last day of calling; null: no bound.")
 
 
 class PlanFields(Strict):
@@ -45,16 +63,18 @@ class PlanFields(Strict):
 
     script: Word | None = Field(None, description="Name of a file in config/scripts.", examples=["delivery"])
     window: Window | None = None
-    retry_countdowns_s: list[Annotated[float, Field(gt=0, le=2_592_000)]] | None = Field(
+    retry_countdowns_s: list[Annotated[float, Field(gt=0, le=2_592_000, strict=True)]] | None = Field(
         None, description="Pauses before the second, third, ... attempt, in seconds.", max_length=20
     )
-    lines: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="Simultaneous calls.")
-    calls_per_second: Annotated[float, Field(ge=0, le=10_000)] | None = Field(None, description="0: no limit.")
-    ring_timeout_s: Annotated[float, Field(ge=5, le=120)] | None = None
-    max_call_s: Annotated[float, Field(ge=10, le=3600)] | None = None
-    cron: Word | None = Field(None, description="Opens the campaign by itself; null: never.", examples=["0 22 * * *"])
+    lines: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = Field(None, description="Simultaneous calls.")
+    calls_per_second: Annotated[float, Field(ge=0, le=10_000, strict=True)] | None = Field(
+        None, description="0: no limit."
+    )
+    ring_timeout_s: Annotated[float, Field(ge=5, le=120, strict=True)] | None = None
+    max_call_s: Annotated[float, Field(ge=10, le=3600, strict=True)] | None = None
+    cron: Cron | None = Field(None, description="Opens the campaign by itself; null: never.", examples=["0 22 * * *"])
     caller_id: Word | None = Field(None, description="The number shown; null: the trunk's own.")
-    check_order: bool | None = Field(None, description="Ask the shop for the order before each call.")
+    check_order: StrictBool | None = Field(None, description="Ask the shop for the order before each call.")
 
 
 class NewCampaign(PlanFields):
@@ -202,26 +222,34 @@ class OrderDetail(Order):
 class PhoneSearch(Strict):
     """A phone number travels in the body: addresses end up in logs."""
 
-    phone: Word = Field(examples=["+7 916 123-45-67"])
+    phone: Phone = Field(examples=["+7 916 123-45-67"])
 
 
 class NumbersToForbid(Strict):
     """Numbers for the do-not-call list, in any usual form."""
 
-    phones: list[Word] = Field(min_length=1, max_length=10_000, examples=[["8 916 123-45-67"]])
+    phones: list[Phone] = Field(min_length=1, max_length=10_000, examples=[["8 916 123-45-67"]])
     reason: Word = Field("by API", description="Why, for whoever asks later.")
 
 
 class NumbersToAllow(Strict):
     """Numbers to take off the do-not-call list."""
 
-    phones: list[Word] = Field(min_length=1, max_length=10_000)
+    phones: list[Phone] = Field(min_length=1, max_length=10_000)
+
+
+class RejectedNumber(BaseModel):
+    """A text that is no phone number."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    reason: str
 
 
 class DncChange(BaseModel):
-    """How many numbers were not (added) or were (removed) on the list."""
+    """What became of the numbers; one bad one never stops the others."""
 
-    changed: int
+    changed: int = Field(description="How many were not on the list (added) or were on it (removed).")
+    rejected: list[RejectedNumber]
 
 
 class ForbiddenNumber(BaseModel):
