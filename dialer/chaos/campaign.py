@@ -129,7 +129,7 @@ class _Campaign:
     async def run(self) -> ChaosResult:
         """Import, start, break, wait, judge."""
         proxy = await self._proxy()
-        faults = Faults(self.stack, self.supervisor, proxy, self.rng)
+        faults = Faults(self.stack, self.supervisor, proxy, self.rng, may_mount=self.plan.may_mount)
         began = time.monotonic()
         tasks: list[asyncio.Task[None]] = []
         try:

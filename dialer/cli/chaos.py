@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dialer.chaos.campaign import ChaosResult, run_chaos
+from dialer.chaos.faults import isolate_mounts
 from dialer.chaos.plan import ChaosPlan
 from dialer.telemetry import configure_logging
 
@@ -52,6 +53,7 @@ def command(
         asterisk=asterisk,
         mischief=mischief,
         faults=faults,
+        may_mount=isolate_mounts(),
     )
     result = run_chaos(plan, lambda line: console.print(line, markup=False, highlight=False))
     show(result, console)
