@@ -6,12 +6,13 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import structlog
 
-from dialer import calls, campaigns, delivery
+from dialer import calls, campaigns, delivery, pickup
+from dialer.campaigns import Hangup
 from dialer.conversation.comprehension import SessionPorts
 from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.script import Script, load_script
@@ -25,6 +26,7 @@ from dialer.speech.offline import OfflineSynthesizer
 from dialer.speech.phrase_bank import PhraseBankRecognizer
 from dialer.speech.ports import Recognizer, Synthesizer
 from dialer.speech.voice import Voice
+from dialer.telephony.nodes import NodeSwitches
 from dialer.telephony.switch import AriSwitch
 from dialer.understanding.service import RulesThenModel
 
@@ -79,13 +81,17 @@ class Runtime:
         self._settings = settings
         self._ledger = make_ledger(settings)
         self._orders = make_orders_api(settings)
-        self._switch = AriSwitch(settings)
+        self._switch: AriSwitch | None = None
+        self._nodes = NodeSwitches({name: settings.on_node(name) for name in settings.node_lines})
         self._calls: calls.CallPorts | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     async def start_calls(self) -> None:
-        """Connect to Asterisk and load models, so that no call waits for them."""
-        settings = self._settings
+        """Connect to this worker's Asterisk and load models, so that no call waits for them.
+
+        Raises ConfigError when there are several nodes and `ari.node` is none of them.
+        """
+        settings = self._settings.on_node(self._settings.ari.node)
 
         @cache
         def script(name: str) -> Script:
@@ -101,6 +107,7 @@ class Runtime:
             min_confidence=settings.understanding.min_confidence,
             operator_endpoint=settings.operator_endpoint,
         )
+        self._switch = AriSwitch(settings)
         await self._switch.start()
         self._calls = calls.CallPorts(
             ledger=self._ledger,
@@ -131,21 +138,34 @@ class Runtime:
 
     async def release_batch(self, publish: Callable[[Sequence[Released]], None]) -> int:
         """Release due orders."""
-        return await campaigns.release_batch(self._ledger, node=self._settings.ari.node, publish=publish)
+        return await campaigns.release_batch(self._ledger, node=self._settings.node_lines, publish=publish)
 
     async def open_campaigns(self) -> None:
-        """Open campaigns by cron."""
+        """Open campaigns by cron; close those whose last day is over."""
         await campaigns.open_due(self._ledger)
+        await campaigns.close_expired(self._ledger)
+
+    async def pick_up(self) -> None:
+        """Import what lies in the watched folder, if there is one."""
+        wanted = self._settings.pickup
+        if wanted.folder is not None:
+            prefixes = tuple(self._settings.calls.allowed_prefixes)
+            await pickup.pick_up(self._ledger, wanted.folder, allowed_prefixes=prefixes, stable_s=wanted.stable_s)
 
     async def upkeep(self, publish: Callable[[Sequence[Released]], None]) -> None:
         """Resolve lost attempts and publish stale ones again."""
         await campaigns.upkeep(
             self._ledger,
-            hangup=self._switch.hangup_attempt,
+            hangup=self._hangup_on(self._settings.ari.node),
+            nodes={node: self._hangup_on(node) for node in self._settings.node_lines},
+            node=self._settings.ari.node,
             publish=publish,
             grace_s=self._settings.calls.publish_grace_s,
             time_scale=self._settings.time_scale,
         )
+
+    def _hangup_on(self, node: str) -> Hangup:
+        return partial(self._nodes.hangup_attempt, node)
 
     async def deliver_outcomes(self) -> None:
         """Tell the shop what is due."""
@@ -158,7 +178,9 @@ class Runtime:
             await calls.abandon(self._calls)
         if self._keeper is not None:
             self._keeper.cancel()
-        closing: list[Any] = [self._switch.close(), self._ledger.close()]
+        closing: list[Any] = [self._nodes.close(), self._ledger.close()]
+        if self._switch is not None:
+            closing.append(self._switch.close())
         if self._orders is not None:
             closing.append(self._orders.close())
         await asyncio.gather(*closing)

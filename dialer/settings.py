@@ -1,7 +1,8 @@
 """Settings: `config/default.toml`, overridden by `DIALER_*` environment variables.
 
 Nested names join with two underscores: `DIALER_ARI__URL`, `DIALER_CALLS__RING_TIMEOUT_S`. Secrets are read only
-from the environment (or from a file named by `DIALER_SECRETS_DIR`), never from the TOML file, and never printed.
+from the environment, or from files in `DIALER_SECRETS_DIR` that are named like the variables (`DIALER_ARI__PASSWORD`,
+in any case), never from the TOML file, and never printed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -45,6 +47,15 @@ class AriSettings(BaseModel):
     request_timeout_s: float = 5.0
     reconnect_min_s: float = 0.2
     reconnect_max_s: float = 10.0
+
+
+class NodeSettings(BaseModel):
+    """One of several Asterisk nodes. What is left out is as in `ari`; user and password are the same on all nodes."""
+
+    url: str
+    endpoint: str | None = None
+    #: Most simultaneous calls of this node, over all campaigns; 0: as many as the campaigns have lines.
+    lines: int = Field(default=0, ge=0)
 
 
 class CallSettings(BaseModel):
@@ -116,6 +127,14 @@ class RetentionSettings(BaseModel):
     transcripts_days: int = 90
 
 
+class PickupSettings(BaseModel):
+    """The watched folder: `FOLDER/CAMPAIGN/*.csv` is imported into that campaign. None: no folder is watched."""
+
+    folder: Path | None = None
+    #: A file that has not changed for so long is taken for complete.
+    stable_s: float = Field(default=10.0, ge=0.0)
+
+
 class ApiSettings(BaseModel):
     """The API's bearer tokens, by scope; an empty token disables its scope."""
 
@@ -152,6 +171,9 @@ class Settings(BaseSettings):
     #: Where "operator" calls are transferred; empty: the order is marked needs_operator.
     operator_endpoint: str = ""
     ari: AriSettings = AriSettings()
+    #: Several Asterisk nodes, by name: calls are spread over them, and each call worker is bound to one by `ari.node`.
+    #: Empty: only the one that `ari` describes.
+    nodes: dict[str, NodeSettings] = Field(default_factory=dict)
     calls: CallSettings = CallSettings()
     orders_api: OrdersApiSettings = OrdersApiSettings()
     openai: OpenAISettings = OpenAISettings()
@@ -159,6 +181,7 @@ class Settings(BaseSettings):
     understanding: UnderstandingSettings = UnderstandingSettings()
     retention: RetentionSettings = RetentionSettings()
     api: ApiSettings = ApiSettings()
+    pickup: PickupSettings = PickupSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -170,7 +193,26 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         toml = TomlConfigSettingsSource(settings_cls, config_dir() / "default.toml")
-        return init_settings, env_settings, file_secret_settings, toml
+        secret_files = NestedSecretsSettingsSource(file_secret_settings, secrets_dir_missing="error")
+        return init_settings, env_settings, secret_files, toml
+
+    @property
+    def node_lines(self) -> dict[str, int]:
+        """The nodes that calls are spread over, with the most calls that each takes (0: no limit)."""
+        return {name: node.lines for name, node in self.nodes.items()} or {self.ari.node: 0}
+
+    def on_node(self, name: str) -> Settings:
+        """These settings with `ari` as it is for one node.
+
+        Raises ConfigError when there are nodes and none of this name.
+        """
+        if not self.nodes:
+            return self
+        node = self.nodes.get(name)
+        if node is None:
+            raise ConfigError(f"ari.node: {name!r} is none of nodes: {', '.join(self.nodes)}")
+        ari = {"node": name, "url": node.url, "endpoint": node.endpoint or self.ari.endpoint}
+        return self.model_copy(update={"ari": self.ari.model_copy(update=ari)})
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -74,7 +74,8 @@ async def _tell(ports: CallPorts, job: AttemptJob) -> None:
 async def _claim(ports: CallPorts, attempt_id: str) -> AttemptJob | None:
     async with ports.ledger.begin() as tx:
         lease_s = ports.settings.calls.lease_s
-        job = await claims.claim_attempt(tx, attempt_id, ports.worker, now=await database_now(tx), lease_s=lease_s)
+        now, node = await database_now(tx), ports.settings.ari.node
+        job = await claims.claim_attempt(tx, attempt_id, ports.worker, now=now, lease_s=lease_s, node=node)
     if job is None:
         log.info("attempt_not_claimed", attempt_id=attempt_id)
     return job

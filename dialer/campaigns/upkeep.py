@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.campaigns.dispatch import Publish
 from dialer.campaigns.lifecycle import finish_done, skip_remaining
@@ -16,8 +18,8 @@ from dialer.domain.outcome import Disposition, Outcome
 from dialer.domain.policy import next_step
 from dialer.errors import TelephonyError
 from dialer.ledger import campaigns as rows
-from dialer.ledger import claims, recall
-from dialer.ledger.claims import ExpiredAttempt
+from dialer.ledger import claims, recall, trunks
+from dialer.ledger.claims import ExpiredAttempt, Released
 from dialer.ledger.store import Ledger, database_now, database_uptime_s
 
 _log = structlog.get_logger()
@@ -35,12 +37,16 @@ _KEEP_DIAL_COUNTS = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class UpkeepCounts:
-    """What upkeep did. `kept`: overdue attempts left for later since their node could not be asked."""
+    """What upkeep did. `kept`: overdue attempts left for later since their node could not be asked.
+
+    `moved`: attempts that were given to another node, since nobody on their own took them.
+    """
 
     lost: int
     kept: int
     republished: int
     finished: int
+    moved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,14 @@ class _Reach:
 
     hangup: Hangup
     node: str | None
+    #: Those of other nodes, by name.
+    elsewhere: Mapping[str, Hangup]
+
+    def of(self, node: str) -> Hangup | None:
+        """What hangs up on `node`; None when it cannot be asked from here."""
+        if node in self.elsewhere:
+            return self.elsewhere[node]
+        return self.hangup if self.node in (None, node) else None
 
 
 async def upkeep(
@@ -58,23 +72,27 @@ async def upkeep(
     publish: Publish,
     grace_s: float,
     node: str | None = None,
+    nodes: Mapping[str, Hangup] | None = None,
     now: datetime | None = None,
     time_scale: float = 1.0,
     quiet_after_restart_s: float = QUIET_AFTER_RESTART_S,
 ) -> UpkeepCounts:
     """Resolve attempts whose lease ran out, publish those unclaimed for `grace_s` again, finish and sweep campaigns.
 
-    `hangup` reaches the channels of `node` (None: of all nodes); attempts of other nodes are left to their own
-    node's upkeep until their call must have ended. Two upkeeps at once do no harm: every step is conditional.
+    `hangup` reaches the channels of `node` (None: of all nodes), `nodes` those of others; attempts of nodes that
+    cannot be reached are left alone until their call must have ended. With several `nodes`, attempts that nobody
+    claimed go to another one, and the silent node is paused. Two upkeeps at once do no harm: every step is conditional.
     """
     async with ledger.begin() as tx:
         moment = now or await database_now(tx)
         quiet = await database_uptime_s(tx) < quiet_after_restart_s
         overdue = [] if quiet else await claims.expired_attempts(tx, moment)
-    reach = _Reach(hangup, node)
+    reach = _Reach(hangup, node, nodes or {})
     lost, kept = await _resolve(ledger, overdue, reach, moment, time_scale)
     async with ledger.begin() as tx:
+        silent = await trunks.silent_nodes(tx, moment - timedelta(seconds=grace_s))
         stale = await claims.republish_stale(tx, moment, grace_s)
+        stale, moved = await _move_from_silent(tx, stale, silent, list(reach.elsewhere), moment)
         await recall.forget_days(tx, (moment - _KEEP_DIAL_COUNTS).date())
         stopped = await rows.list_campaigns(tx, [CampaignState.STOPPED])
     if stale:
@@ -82,7 +100,24 @@ async def upkeep(
     for campaign in stopped:
         await skip_remaining(ledger, campaign, moment)
     finished = await finish_done(ledger, moment)
-    return UpkeepCounts(lost, kept, len(stale), len(finished))
+    return UpkeepCounts(lost, kept, len(stale), len(finished), moved)
+
+
+async def _move_from_silent(
+    tx: AsyncConnection, stale: Sequence[Released], silent: set[str], nodes: Sequence[str], now: datetime
+) -> tuple[Sequence[Released], int]:
+    """Pause the nodes on which nobody takes attempts, and share those among the others, if there are any."""
+    others = [trunk.node for trunk in await trunks.open_trunks(tx, nodes, now) if not trunk.trial]
+    others = [node for node in others if node not in silent]
+    waiting = [attempt.attempt_id for attempt in stale if attempt.node in silent]
+    if not waiting or not others:
+        return stale, 0
+    for node in silent:
+        await trunks.node_silent(tx, node, now)
+        _log.warning("node_silent", node=node)
+    to = dict(zip(waiting, cycle(others), strict=False))
+    moved = await trunks.move_attempts(tx, to)
+    return [Released(one.attempt_id, to.get(one.attempt_id, one.node)) for one in stale], len(moved)
 
 
 async def _resolve(
@@ -103,9 +138,10 @@ async def _resolve(
 
 async def _surely_ended(attempt: ExpiredAttempt, reach: _Reach, now: datetime) -> bool:
     """Hang up. If the node cannot be asked, wait until its own cap must have ended the call: nobody is called twice."""
-    if reach.node in (None, attempt.node):
+    hangup = reach.of(attempt.node)
+    if hangup is not None:
         try:
-            await reach.hangup(attempt.attempt_id)
+            await hangup(attempt.attempt_id)
         except TelephonyError as error:
             _log.warning("overdue_attempt_node_silent", attempt_id=attempt.attempt_id, error=str(error))
         else:

@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "campaign": ("dialer.cli.campaign", "Create, list, show, start, pause, resume and stop campaigns."),
     "stop": ("dialer.cli.stop", "Emergency: stop all campaigns and hang up every call."),
     "api": ("dialer.cli.api", "Serve the JSON API, the live board and metrics."),
+    "node": ("dialer.cli.node", "The Asterisk nodes: list, drain, undrain."),
+    "migrate": ("dialer.cli.migrate", "Bring the database to this release's tables."),
     "dnc": ("dialer.cli.dnc", "The do-not-call list."),
 }
 

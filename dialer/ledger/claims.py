@@ -44,7 +44,8 @@ __all__ = [
 _CLAIM = text(
     """
     WITH mine AS (
-        UPDATE attempts SET worker = :worker, claimed_at = :now, lease_until = :until
+        UPDATE attempts SET worker = :worker, claimed_at = :now, lease_until = :until,
+            node = coalesce(CAST(:node AS text), node)
         WHERE id = :id AND claimed_at IS NULL AND ended_at IS NULL
         RETURNING order_pk, campaign_id, number, node, day
     ), dialing AS (
@@ -53,7 +54,8 @@ _CLAIM = text(
     SELECT dialing.*, mine.order_pk, mine.number, mine.node, mine.day, c.name, c.plan, c.state AS campaign_state,
         EXISTS (SELECT 1 FROM do_not_call d WHERE d.phone = dialing.phone) AS forbidden,
         coalesce((SELECT p.dials FROM phone_days p WHERE p.phone = dialing.phone AND p.day = mine.day), 0) AS dials,
-        (SELECT t.paused_until FROM trunks t WHERE t.name = mine.node AND t.paused_until > :now) AS paused_until
+        (SELECT t.paused_until FROM trunks t WHERE t.name = mine.node AND t.paused_until > :now) AS paused_until,
+        EXISTS (SELECT 1 FROM trunks t WHERE t.name = mine.node AND t.drained) AS drained
     FROM mine JOIN dialing ON dialing.id = mine.order_pk JOIN campaigns c ON c.id = mine.campaign_id
     """
 )
@@ -137,15 +139,23 @@ class ExpiredAttempt:
 
 
 async def claim_attempt(
-    tx: AsyncConnection, attempt_id: str, worker: str, now: datetime, lease_s: float, *, daily_cap: int = DAILY_CAP
+    tx: AsyncConnection,
+    attempt_id: str,
+    worker: str,
+    now: datetime,
+    lease_s: float,
+    *,
+    node: str | None = None,
+    daily_cap: int = DAILY_CAP,
 ) -> AttemptJob | None:
     """Take a published attempt for dialing; None if another worker has it, it has ended, or it may not be dialed now.
 
-    In the last case (campaign not running, window closed, number on the do-not-call list or at its daily cap, trunk
-    paused) the attempt ends as not_dialed in this transaction and its order waits or is skipped.
+    `node` is the worker's own: from now on the attempt is bound to it, whatever node it was released for. In the last
+    case (campaign not running, window closed, number on the do-not-call list or at its daily cap, trunk paused, node
+    drained) the attempt ends as not_dialed in this transaction and its order waits or is skipped.
     """
     until = now + timedelta(seconds=lease_s)
-    claim = {"id": attempt_id, "worker": worker, "now": now, "until": until}
+    claim = {"id": attempt_id, "worker": worker, "now": now, "until": until, "node": node}
     row = (await tx.execute(_CLAIM, claim)).mappings().first()
     if row is None:
         return None
@@ -177,7 +187,7 @@ def _what_forbids(row: RowMapping, plan: CampaignPlan, now: datetime, daily_cap:
         return CallAgain(next_day(row["day"], plan.window, timezone))
     if row["paused_until"] is not None:
         return CallAgain(plan.window.next_open(row["paused_until"], timezone))
-    if state is not CampaignState.RUNNING or not plan.window.is_open(now, timezone):
+    if state is not CampaignState.RUNNING or row["drained"] or not plan.window.is_open(now, timezone):
         return CallAgain(plan.window.next_open(now, timezone))
     return None
 

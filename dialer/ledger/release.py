@@ -9,10 +9,9 @@ were settled by the shop, stopped by ops, or forbidden by the list; reports show
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from itertools import chain, cycle
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -22,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dialer.domain.campaign import CampaignPlan
 from dialer.domain.policy import CallingWindow
 from dialer.ledger.campaigns import plan_from_json
+from dialer.ledger.places import Places
 from dialer.ledger.tables import LIVE_SQL, RELEASABLE_SQL
 from dialer.ledger.trunks import open_trunks
 
@@ -125,7 +125,7 @@ class _Tick:
     """One release as it goes on."""
 
     now: datetime
-    nodes: Iterator[str]
+    places: Places
     daily_cap: int
     released: list[Released] = field(default_factory=list)
 
@@ -134,25 +134,25 @@ async def release_due(
     tx: AsyncConnection,
     *,
     now: datetime,
-    node: str | Sequence[str],
+    node: str | Sequence[str] | Mapping[str, int],
     limit: int | None = None,
     daily_cap: int = DAILY_CAP,
 ) -> list[Released]:
     """Turn due orders of the running campaigns into attempts, fairly: no campaign waits for another's backlog.
 
-    `node` names the Asterisk nodes to share the attempts among; one whose trunk is paused gets none, one on trial
-    gets one. `limit` bounds the whole release. Publish the attempts after the transaction has been committed.
+    `node` names the Asterisk nodes to share the attempts among, perhaps with the most calls of each (0: no limit);
+    one that is drained or whose trunk is paused gets none, one on trial gets one. `limit` bounds the whole release.
+    Publish the attempts after the transaction has been committed.
     """
     if not (await tx.execute(_TAKE_TURN, {"key": _RELEASE_LOCK})).scalar_one():
         return []
-    trunks = await open_trunks(tx, [node] if isinstance(node, str) else node, now)
-    trials = [trunk.node for trunk in trunks if trunk.trial]
-    sound = [trunk.node for trunk in trunks if not trunk.trial]
+    names = [node] if isinstance(node, str) else list(node)
+    places = Places(await open_trunks(tx, names, now), node if isinstance(node, Mapping) else {})
     budgets = [_budget(row, now) for row in (await tx.execute(_RUNNING)).mappings()]
     left = sum(budget.left for budget in budgets)
     left = left if limit is None else min(left, limit)
-    tick = _Tick(now, chain(trials, cycle(sound)), daily_cap)
-    await _share_out(tx, budgets, tick, left if sound else min(left, len(trials)))
+    tick = _Tick(now, places, daily_cap)
+    await _share_out(tx, budgets, tick, min(left, places.left))
     for budget in budgets:
         if budget.tokens is not None:
             tokens = budget.tokens - budget.used
@@ -219,7 +219,7 @@ async def _sort_out(tx: AsyncConnection, budget: _Budget, tick: _Tick, due: Sequ
 
 
 async def _queue(tx: AsyncConnection, budget: _Budget, tick: _Tick, rows: list[RowMapping]) -> None:
-    released = [Released(str(uuid4()), next(tick.nodes)) for _ in rows]
+    released = [Released(str(uuid4()), tick.places.take()) for _ in rows]
     await tx.execute(
         _QUEUE,
         {

@@ -266,4 +266,6 @@ trunks = Table(
     #: Trunk failures in a row.
     Column("failures", Integer, nullable=False, server_default=text("0")),
     _moment("paused_until"),
+    #: Taken out of service by ops: live calls end by themselves, nothing new is dialed.
+    Column("drained", Boolean, nullable=False, server_default=text("false")),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import TextClause, text
 
-from dialer.ledger import claims, outbox, recall, release
+from dialer.ledger import claims, outbox, recall, release, trunks
 from dialer.ledger.store import Ledger
 from tests.support.factories import NOW, make_campaign
 
@@ -47,9 +47,12 @@ _QUERIES: dict[str, tuple[TextClause, dict[str, Any]]] = {
         release.DUE_QUERY,
         {"campaign": 1, "zones": ["", "Asia/Omsk"], "days": [NOW.date()] * 2, "now": NOW, "wanted": 100},
     ),
-    "claim": (claims._CLAIM, {"id": "x", "worker": "w", "now": NOW, "until": NOW}),
+    "claim": (claims._CLAIM, {"id": "x", "worker": "w", "now": NOW, "until": NOW, "node": None}),
     "expired": (claims._EXPIRED, {"now": NOW, "limit": 100}),
     "republish": (claims._REPUBLISH, {"now": NOW, "before": NOW, "limit": 100}),
+    "nodes": (trunks._STANDING, {"names": ["default"], "now": NOW}),
+    "silent nodes": (trunks._SILENT_NODES, {"before": NOW}),
+    "move attempts": (trunks._MOVE, {"ids": ["x"], "nodes": ["y"]}),
     "deliveries": (outbox._CLAIM, {"now": NOW, "until": NOW, "limit": 100}),
     "skip remaining": (recall._SKIP_REMAINING, {"campaign": 1, "reason": "x", "now": NOW, "limit": 100}),
     "finish": (recall._FINISH, {"now": NOW}),
