@@ -16,6 +16,7 @@ from dialer.intake.dates import parse_date, parse_timezone, parse_window
 from dialer.intake.headers import Columns, match_columns
 from dialer.intake.money import parse_amount
 from dialer.intake.phones import DEFAULT_PREFIXES, parse_phone
+from dialer.intake.zones import zone_of_number
 
 MAX_ORDER_ID_CHARS: Final = 64
 MAX_NAME_CHARS: Final = 100
@@ -85,15 +86,17 @@ class RowParser:
                 problems.append((error.field, error.reason))
                 return default
 
+        phone = read("phone", lambda _cell: self._phone(cells), "")
+        zone = read("timezone", partial(_optional, "timezone", parse_timezone), None)
         return Order(
             order_id=read("order_id", _order_id, ""),
-            phone=read("phone", lambda _cell: self._phone(cells), ""),
+            phone=phone,
             amount=read("amount", parse_amount, Decimal(0)),
             customer_name=read("customer_name", partial(_text, "customer_name", MAX_NAME_CHARS), None),
             delivery_date=read("delivery_date", partial(_optional, "delivery_date", parse_date), None),
             delivery_window=read("delivery_window", partial(_optional, "delivery_window", parse_window), None),
             address=read("address", partial(_text, "address", MAX_ADDRESS_CHARS), None),
-            timezone=read("timezone", partial(_optional, "timezone", parse_timezone), None),
+            timezone=zone or (zone_of_number(phone) if phone else None),
             attributes=_attributes((name, cells[index]) for index, name in self._extra),
         )
 
