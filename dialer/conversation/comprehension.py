@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -9,17 +10,19 @@ import structlog
 
 from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.listening import Listener, Ticker, Utterance
+from dialer.conversation.machine import sounds_like_machine
 from dialer.conversation.moves import EXPECT_AT
 from dialer.conversation.script import OrderScript
 from dialer.conversation.state import State
 from dialer.domain.intent import Action, Reading
 from dialer.errors import ProviderError
-from dialer.speech.ports import Recognizer
-from dialer.speech.voice import Voice
+from dialer.speech.ports import PromptVoice, Recognizer
 from dialer.understanding.ports import Question, Understanding
 
 log = structlog.get_logger(__name__)
 
+#: How long the words of one turn may be waited for, retries included; then the customer is asked for keys.
+HEARING_LIMIT_S = 4.5
 _CONTEXT_KEYS = ("order_id", "amount", "delivery_date", "delivery_window", "address")
 
 
@@ -27,7 +30,7 @@ _CONTEXT_KEYS = ("order_id", "amount", "delivery_date", "delivery_window", "addr
 class SessionPorts:
     """What all conversations of a process share."""
 
-    voice: Voice
+    voice: PromptVoice
     recognizer: Recognizer
     understanding: Understanding
     judges: JudgePool
@@ -66,6 +69,8 @@ class Comprehension:
 
     def is_complete(self, text: str, state: State) -> bool:
         """Whether words need no more patience: the rules know them, and they are not a bare "no" that may go on."""
+        if state.at_first_turn and sounds_like_machine(text):
+            return True
         reading = self._understanding.by_rules(text, self.question(state)) if text else None
         if reading is None or reading.action is Action.UNKNOWN or reading.confidence < state.min_confidence:
             return False
@@ -74,7 +79,11 @@ class Comprehension:
     async def understand(self, utterance: Utterance, state: State) -> Understood:
         """Wait for the utterance's words and find their meaning; never raises for a provider's failure."""
         try:
-            text = await self._listener.text_of(utterance)
+            async with asyncio.timeout(HEARING_LIMIT_S):
+                text = await self._listener.text_of(utterance)
+        except TimeoutError:
+            log.warning("hearing_too_slow")
+            return Understood(utterance, "", None)
         except ProviderError as error:
             log.warning("hearing_failed", provider=error.provider)
             return Understood(utterance, "", None)

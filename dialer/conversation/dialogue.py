@@ -23,8 +23,9 @@ from dialer.conversation.moves import (
     Step,
     TimeUp,
     TransferEnded,
+    VoiceFailed,
 )
-from dialer.conversation.state import State, Turn, ask, end, needs_operator, not_understood, offer_keys
+from dialer.conversation.state import State, Turn, ask, close, end, needs_operator, not_understood, offer_keys
 from dialer.conversation.steps import AT_STEP, COMMON
 from dialer.domain.intent import Action, Reading, Source
 from dialer.domain.outcome import Decision
@@ -86,6 +87,10 @@ def _take_turn(state: State, event: Event) -> Turn:
             turn = end(state, Result(Decision.NEEDS_OPERATOR, {"transferred": True}))
         case TransferEnded():
             turn = needs_operator(state, "operator_unavailable")
+        case MachineDetected(leave_message=True):
+            turn = close(state, "voicemail_message", Result(voicemail=True))
+        case VoiceFailed():
+            turn = end(state, Result(Decision.NEEDS_OPERATOR, {"reason": "voice_failed"}))
         case MachineDetected():
             turn = end(state, Result(voicemail=True))
         case TimeUp():

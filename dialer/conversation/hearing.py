@@ -25,6 +25,8 @@ class HearingTuning:
 
     #: A window at least this likely is speech.
     start_probability: float = 0.4
+    #: One window this likely, though not yet speech, is a hint that speech begins: good enough to pause the bot.
+    hint_probability: float = 0.2
     #: Within speech a window stays speech down to this ...
     keep_probability: float = 0.4
     #: ... and while it is no more than this below the loudest: the judge's memory outlasts a short word by 0.2 s.
@@ -63,6 +65,21 @@ class SpeechEnd:
     position: int
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechHint:
+    """At stream position `position` something began that may be speech: SpeechStart or HintOver follows."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class HintOver:
+    """It was nothing."""
+
+
+Edge = SpeechStart | SpeechEnd | SpeechHint | HintOver
+
+
 class Hearing:
     """One call's voice detection. Feed it everything; `close` it, for it may hold a judge of the pool."""
 
@@ -94,8 +111,15 @@ class Hearing:
         self._peak = 0.0
         self.speaking = False
         self._recent: deque[bool] = deque(maxlen=self.tuning.start_within_ms // WINDOW_MS)
+        #: Windows without a sign of speech since the last hint; None when there is no hint.
+        self._since_hint: int | None = None
         self._last_speech = 0
         self._speech_windows = 0
+
+    @property
+    def gate_open(self) -> bool:
+        """Whether there is, or has just been, any sound that may be a voice."""
+        return self._open
 
     @property
     def speech_ms(self) -> int:
@@ -107,9 +131,9 @@ class Hearing:
         """Nobody speaks yet, but one of the last two windows was speech: it may be going on in a moment."""
         return not self.speaking and True in tuple(self._recent)[-2:]
 
-    def feed(self, pcm: bytes) -> list[SpeechStart | SpeechEnd]:
+    def feed(self, pcm: bytes) -> list[Edge]:
         """Hear the next audio of any length; what does not fill a 20 ms frame waits for the rest."""
-        edges: list[SpeechStart | SpeechEnd] = []
+        edges: list[Edge] = []
         self._frames += pcm
         used = 0
         while len(self._frames) - used >= FRAME_BYTES:
@@ -150,7 +174,7 @@ class Hearing:
     def _is_quiet(self) -> bool:
         return self.position - self._last_open >= self.tuning.shut_ms * _BYTES_PER_MS
 
-    def _judge_windows(self, edges: list[SpeechStart | SpeechEnd]) -> None:
+    def _judge_windows(self, edges: list[Edge]) -> None:
         while len(self._windows) >= _WINDOW_BYTES:
             window = bytes(self._windows[:_WINDOW_BYTES])
             del self._windows[:_WINDOW_BYTES]
@@ -174,17 +198,31 @@ class Hearing:
         gain = min(max(self.tuning.judged_level / self._loud, 1.0), self.tuning.max_gain)
         return self._judge.probability(samples * np.float32(gain))
 
-    def _may_start(self, probability: float) -> SpeechStart | None:
+    def _may_start(self, probability: float) -> SpeechStart | SpeechHint | HintOver | None:
         self._recent.append(probability >= self.tuning.start_probability)
         voiced = sum(self._recent)
         if voiced * WINDOW_MS < self.tuning.start_ms:
-            return None
+            return self._may_hint(probability)
+        self._since_hint = None
         since_first = len(self._recent) - list(self._recent).index(True)
         self.speaking = True
         self._speech_windows = voiced
         self._last_speech = self._judged
         self._recent.clear()
         return SpeechStart(self._judged - since_first * _WINDOW_BYTES)
+
+    def _may_hint(self, probability: float) -> SpeechHint | HintOver | None:
+        likely = probability >= self.tuning.hint_probability
+        if self._since_hint is None:
+            if not likely:
+                return None
+            self._since_hint = 0
+            return SpeechHint(self._judged - _WINDOW_BYTES)
+        self._since_hint = 0 if likely else self._since_hint + 1
+        if self._since_hint * WINDOW_MS < self.tuning.start_within_ms:
+            return None
+        self._since_hint = None
+        return HintOver()
 
     def _go_on(self, probability: float) -> SpeechEnd | None:
         if probability >= self.tuning.keep_probability:

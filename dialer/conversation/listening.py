@@ -13,8 +13,10 @@ from enum import Enum
 
 from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.turns import (
+    HintDropped,
     Pause,
     SpeechDropped,
+    SpeechHinted,
     SpeechResumed,
     SpeechStarted,
     TurnDetector,
@@ -32,6 +34,8 @@ _EARLY_MS = 1.0
 class Voice(Enum):
     """What the customer's voice does."""
 
+    #: Somebody may begin to speak: DROPPED or STARTED follows.
+    HINTED = "hinted"
     #: Somebody began to speak.
     STARTED = "started"
     #: It was a click or a cough.
@@ -104,6 +108,9 @@ class Listener:
         self.now = now
         self._endless_s = endless_s
         self._started_s: float | None = None
+        #: Since when the customer has been speaking without a pause.
+        self._unbroken_from: float | None = None
+        self._spoken_s = 0.0
         #: The transcription begun at the last pause, and all that are under way.
         self._early: asyncio.Task[str] | None = None
         self._paused_s = 0.0
@@ -119,6 +126,16 @@ class Listener:
     def start(self) -> None:
         """Begin to count time (at answer)."""
         self._ticker.add(self._ticking)
+
+    @property
+    def spoken_s(self) -> float:
+        """How long the customer has spoken in this call."""
+        return self._spoken_s + (0.0 if self._unbroken_from is None else self.now() - self._unbroken_from)
+
+    @property
+    def hears_sound(self) -> bool:
+        """Whether there is any sound on the line, a voice or not."""
+        return self._detector.hears_sound
 
     @property
     def in_turn(self) -> bool:
@@ -138,22 +155,29 @@ class Listener:
         now = self.now()
         for event in self._detector.tick(now):
             self._on_event(event)
-        if self._started_s is not None and now - self._started_s > self._endless_s:
-            self._started_s = None
+        if self._unbroken_from is not None and now - self._unbroken_from > self._endless_s:
+            self._unbroken_from = None
             self._emit(Voice.ENDLESS)
 
     def _on_event(self, event: TurnEvent) -> None:
         match event:
+            case SpeechHinted():
+                self._emit(Voice.HINTED)
+            case HintDropped():
+                self._emit(Voice.DROPPED)
             case SpeechStarted(at):
-                self._started_s = at
+                self._started_s = self._unbroken_from = at
                 self._emit(Voice.STARTED)
             case Pause(at, pcm):
                 self._paused_s = at
+                self._spoken_s = self.spoken_s
+                self._unbroken_from = None
                 self._early = self._begin(pcm)
                 self._early.add_done_callback(lambda _task: self._maybe_answer())
                 wait_s = at + self.end_pause_ms / 1000 - self.now()
                 self._early_check = self._loop.call_later(max(0.0, wait_s), self._maybe_answer)
-            case SpeechResumed():
+            case SpeechResumed(at):
+                self._unbroken_from = at
                 self._drop_early()
             case SpeechDropped():
                 self._started_s = None

@@ -82,7 +82,14 @@ class HearingFailed:
 
 @dataclass(frozen=True, slots=True)
 class MachineDetected:
-    """A machine answered."""
+    """A machine answered; with `leave_message` it has beeped and listens."""
+
+    leave_message: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceFailed:
+    """The bot cannot speak any more: no voice, not even the fallback's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,9 @@ class Hangup:
     """The customer's side ended the call."""
 
 
-Event = Answered | Heard | Silence | Digit | HearingFailed | MachineDetected | TransferEnded | TimeUp | Hangup
+Event = (
+    Answered | Heard | Silence | Digit | HearingFailed | MachineDetected | VoiceFailed | TransferEnded | TimeUp | Hangup
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,10 @@ class Notes:
         self._saying = None
         self.transcript.add(Line(round(at_s, 2), "bot", text if heard is None else heard, heard_in_full=heard is None))
 
+    def aside(self, text: str, at_s: float) -> None:
+        """The bot said a few words while the customer waited."""
+        self.transcript.add(Line(round(at_s, 2), "bot", text, heard_in_full=True))
+
     def customer_said(self, text: str, reading: Reading, at_s: float, utterance: Utterance | None = None) -> None:
         """The customer's words, or the key pressed, and what they were taken for."""
         self.sources[reading.source.value] += 1

@@ -28,7 +28,15 @@ PROMPTS = frozenset(
     "greeting order_info order_question verify_confirm verify_cancel confirmed cancelled ask_address "
     "ask_address_again verify_address address_changed ask_date verify_date date_changed ask_time call_later "
     "wrong_person do_not_call transfer operator_will_call reprompt_unknown reprompt_silence keypad keypad_verify "
-    "hold".split()
+    "hold hold_again".split()
+)
+#: Prompts that a script may have: `voicemail_message` is left on machines after their beep.
+OPTIONAL_PROMPTS = frozenset({"voicemail_message"})
+#: Prompts that are the same in every call of a script: rendered before they are needed.
+FIXED_PROMPTS = (
+    "hold hold_again confirmed cancelled ask_address reprompt_silence reprompt_unknown order_question verify_confirm "
+    "verify_cancel ask_date ask_time address_changed date_changed keypad keypad_verify operator_will_call transfer "
+    "wrong_person do_not_call ask_address_again".split()
 )
 _FILE_NAME = re.compile(r"[\w-]+\.j2")
 
@@ -95,6 +103,10 @@ class OrderScript:
             raise ConfigError(f"script {self.script.name}, prompt {prompt}: {error}") from error
         return " ".join(rendered.split())
 
+    def has(self, prompt: str) -> bool:
+        """Whether the script has an optional prompt."""
+        return bool(prompt in self.script.templates)
+
     def timings(self, step: Step) -> StepTimings:
         """How this step listens."""
         return self.script.timings[step]
@@ -151,7 +163,7 @@ def _prompt_text(folder: Path, name: str, key: str, value: str | dict[str, str])
 
 
 def _check_names(name: str, prompts: Mapping[str, str]) -> None:
-    missing, unknown = PROMPTS - prompts.keys(), prompts.keys() - PROMPTS
+    missing, unknown = PROMPTS - prompts.keys(), prompts.keys() - PROMPTS - OPTIONAL_PROMPTS
     if missing or unknown:
         raise ConfigError(f"script {name}: missing prompts {sorted(missing)}, unknown prompts {sorted(unknown)}")
 

@@ -7,21 +7,23 @@ through one queue, so that the dialogue sees one event at a time.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import structlog
 
 from dialer.conversation import moves
+from dialer.conversation.company import Company
 from dialer.conversation.comprehension import Comprehension, SessionPorts, Understood
 from dialer.conversation.dialogue import advance, reading_of_key
+from dialer.conversation.handover import hand_over
 from dialer.conversation.listening import Listener, Utterance, Voice
 from dialer.conversation.machine import MACHINE_SPEECH_S, is_machine
+from dialer.conversation.machine_watch import Beeped, MachineWatch
 from dialer.conversation.notes import Notes, Talk
-from dialer.conversation.script import OrderScript
+from dialer.conversation.patience import ClosingOver, Patience
+from dialer.conversation.script import FIXED_PROMPTS, OrderScript
 from dialer.conversation.speaking import Speaker, sentences
 from dialer.conversation.state import State
 from dialer.errors import DialerError, ProviderError, TelephonyError
@@ -32,18 +34,8 @@ log = structlog.get_logger(__name__)
 
 #: The call is brought to an end this long before its hard cap.
 CAP_WARNING_S = 12.0
-#: Longest wait for the closing words, and for an operator to answer.
-CLOSING_LIMIT_S = 20.0
-TRANSFER_TIMEOUT_S = 30.0
-#: A customer who waits longer than this for an answer hears that the bot is there.
-HOLD_AFTER_S = 1.2
 #: After a shorter interruption ("угу") the bot goes on where it was instead of beginning the sentence anew.
 BACKCHANNEL_S = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class _ClosingOver:
-    """The closing words have been heard, or have taken too long."""
 
 
 class Session:
@@ -64,20 +56,21 @@ class Session:
         self._listener = Listener(ports.recognizer, ports.judges, ports.ticker, emit, self._now, MACHINE_SPEECH_S)
         self._comprehension = Comprehension(ports, self._listener, script, today)
         self._listener.is_complete = lambda text: self._comprehension.is_complete(text, self._state)
+        self._company = Company(self._speaker, script, self._now, lambda: self._listener.in_turn)
+        self._company.on_words = self._notes.aside
+        self._machine = MachineWatch(self._listener, emit)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._silence: asyncio.TimerHandle | None = None
+        self._patience = Patience(self._speaker, emit)
         self._pending, self._closing_over = 0, False
-        self._closing: asyncio.Task[None] | None = None
 
     def _now(self) -> float:
         return self._loop.time() - self._answered_at
-
-    # The line's handlers: the frame path.
 
     def on_audio(self, pcm: bytes) -> None:
         """The customer's audio."""
         self._notes.customer.add(pcm, self._now())
         self._listener.feed(pcm)
+        self._machine.feed(pcm)
 
     def on_digit(self, digit: str) -> None:
         """A key."""
@@ -90,12 +83,13 @@ class Session:
     # The story.
 
     async def warm(self) -> None:
-        """Render and speak the greeting into the cache while the phone rings."""
+        """Render and speak the greeting into the cache while the phone rings, then whatever is always the same."""
         try:
-            for sentence in sentences(self._script.text("greeting")):
-                await self._ports.voice.prompt(speak_text(sentence))
+            for text in (self._script.text(prompt) for prompt in ("greeting", *FIXED_PROMPTS)):
+                for sentence in sentences(text):
+                    await self._ports.voice.prompt(speak_text(sentence))
         except ProviderError as error:
-            log.warning("greeting_not_warmed", provider=error.provider)
+            log.warning("prompts_not_warmed", provider=error.provider)
 
     async def run(self) -> Talk:
         """Hold the conversation until it has a result and its last words were heard, or the call ends."""
@@ -122,61 +116,83 @@ class Session:
 
     async def _on_signal(self, signal: object) -> None:
         match signal:
+            case Beeped():
+                await self._on_beep()
+            case Voice() | Understood() | Utterance() | moves.Silence() if self._machine.awaits_beep:
+                pass
             case Voice():
                 await self._on_voice(signal)
             case Utterance():
                 self._on_utterance(signal)
             case Understood():
                 await self._on_understood(signal)
-            case _ClosingOver():
+            case ClosingOver():
                 # Whoever speaks into the closing words is heard out first.
                 self._closing_over = not (self._pending or self._listener.in_turn) or self._speaker.speaking
-            case moves.Silence() if self._pending or self._listener.in_turn:
-                pass
-            case moves.Silence() if self._speaker.speaking:
-                self._rearm()
+            case moves.Silence():
+                await self._on_silence(signal)
             case moves.Digit(digit):
                 self._notes.customer_said(digit, reading_of_key(digit), self._now())
                 await self._apply(signal)
+            case ProviderError():
+                log.error("voice_failed", provider=signal.provider)
+                await self._apply(moves.VoiceFailed())
             case DialerError():
                 raise signal
-            case moves.Silence() | moves.TimeUp() | moves.Hangup() | moves.TransferEnded():
+            case moves.TransferEnded(reached=True):
+                await self._on_transferred()
+            case moves.TimeUp() | moves.Hangup() | moves.TransferEnded():
                 await self._apply(signal)
 
     async def _on_voice(self, voice: Voice) -> None:
-        if voice is Voice.STARTED:
-            self._disarm_silence()
-            if self._script.timings(self._state.step).interruptible:
-                await self._speaker.pause()
-        elif voice is Voice.DROPPED:
-            await self._go_on(None)
-        elif self._at_first_turn():
-            await self._apply(moves.MachineDetected())
+        match voice:
+            case Voice.HINTED | Voice.STARTED:
+                if voice is Voice.STARTED:
+                    self._patience.stop_waiting()
+                if self._script.timings(self._state.step).interruptible:
+                    await self._speaker.pause()
+            case Voice.DROPPED if not (self._pending or self._listener.in_turn):
+                await self._speaker.resume()
+                self._patience.close_again()
+                if not self._patience.waiting:
+                    self._rearm()
+            case Voice.ENDLESS if self._state.at_first_turn:
+                await self._on_machine()
 
-    def _at_first_turn(self) -> bool:
-        return self._state.step is moves.Step.CONFIRM_ORDER and self._state.turns <= 1
+    async def _on_silence(self, silence: moves.Silence) -> None:
+        if self._pending or self._listener.in_turn:
+            return
+        if self._speaker.speaking:
+            self._rearm()
+        else:
+            await self._apply(silence)
+
+    async def _on_machine(self) -> None:
+        """End the call, or wait for the beep if there is a message to leave."""
+        if not self._script.has("voicemail_message"):
+            await self._apply(moves.MachineDetected())
+            return
+        self._patience.stop_waiting()
+        self._company.end()
+        await self._fall_silent()
+        self._machine.await_beep()
+
+    async def _on_beep(self) -> None:
+        """A message is left after the beep that was waited for; any other beep just tells a machine."""
+        if self._machine.awaits_beep or self._state.at_first_turn:
+            self._machine.forget()
+            await self._apply(moves.MachineDetected(leave_message=self._script.has("voicemail_message")))
 
     def _on_utterance(self, utterance: Utterance) -> None:
         """A turn has ended: hear and understand it while signals go on."""
         if self._speaker.speaking and not self._script.timings(self._state.step).interruptible:
             return
         self._pending += 1
+        self._company.begin(utterance.ended_s)
         self._spawn(self._understand(utterance))
 
     async def _understand(self, utterance: Utterance) -> None:
-        hold = self._loop.call_later(HOLD_AFTER_S, lambda: self._spawn(self._hold()))
-        try:
-            heard = await self._comprehension.understand(utterance, self._state)
-        finally:
-            hold.cancel()
-        self._queue.put_nowait(heard)
-
-    async def _hold(self) -> None:
-        """The answer takes long: let the customer hear that the bot is there."""
-        if self._speaker.paused:
-            await self._speaker.resume()
-        elif not self._speaker.speaking:
-            self._speaker.say(self._script.text("hold"))
+        self._queue.put_nowait(await self._comprehension.understand(utterance, self._state))
 
     async def _on_understood(self, heard: Understood) -> None:
         self._pending -= 1
@@ -184,8 +200,8 @@ class Session:
             await self._apply(moves.HearingFailed())
             return
         self._notes.customer_said(heard.text, heard.reading, heard.utterance.started_s, heard.utterance)
-        if self._at_first_turn() and is_machine(heard.text, heard.utterance.speech_s):
-            await self._apply(moves.MachineDetected())
+        if self._state.at_first_turn and is_machine(heard.text, heard.utterance.speech_s):
+            await self._on_machine()
         else:
             await self._apply(moves.Heard(heard.reading, self._speaker.question_begun), heard.utterance)
 
@@ -199,15 +215,19 @@ class Session:
         if says:
             text = " ".join(self._script.text(say.prompt, **say.values) for say in says)
             await self._say(text, utterance)
-        elif any(isinstance(move, moves.End) for move in doing):
-            await self._fall_silent()
+        else:
+            self._company.end()
+            if any(isinstance(move, moves.End) for move in doing):
+                await self._fall_silent()
         for move in doing:
             await self._follow(move, utterance)
 
     async def _follow(self, move: moves.Move, utterance: Utterance | None) -> None:
         match move:
             case moves.Listen(step):
-                self._cancel_closing()
+                if not self._state.at_first_turn:
+                    self._machine.forget()
+                self._patience.reopen()
                 timings = self._script.timings(step)
                 self._listener.end_pause_ms = timings.end_pause_ms
                 self._listener.wait_for_more(timings.unclear_pause_ms)
@@ -217,9 +237,7 @@ class Session:
             case moves.Transfer():
                 self._spawn(self._transfer())
             case moves.End():
-                self._disarm_silence()
-                self._cancel_closing()
-                self._closing = self._spawn(self._close_when_said())
+                self._patience.close()
             case moves.Say():
                 pass
 
@@ -227,10 +245,12 @@ class Session:
         await self._fall_silent()
         self._listener.hint = text
         self._notes.bot_begins(text, self._now())
-        if utterance is None:
-            self._speaker.say(text)
-        else:
-            self._speaker.say(text, lambda at: self._notes.replied(utterance, at))
+        self._speaker.say(text, lambda at_s: self._on_first_audio(utterance, at_s))
+
+    def _on_first_audio(self, utterance: Utterance | None, at_s: float) -> None:
+        self._company.end()
+        if utterance is not None:
+            self._notes.replied(utterance, at_s)
 
     async def _fall_silent(self) -> None:
         self._notes.bot_ends(self._speaker.heard_text if self._speaker.speaking else None)
@@ -241,48 +261,25 @@ class Session:
             await self._speaker.repeat_sentence()
         else:
             await self._speaker.resume()
-        if self._closing is not None and self._closing.done():
-            self._closing = self._spawn(self._close_when_said())
+        self._patience.close_again()
         self._rearm()
 
     async def _transfer(self) -> None:
         await self._speaker.wait_over()
-        reached = False
-        if self._ports.operator_endpoint:
-            variables = {"ORDER_ID": str(self._script.values["order_id"])}
-            reached = await self._line.transfer(self._ports.operator_endpoint, variables, TRANSFER_TIMEOUT_S)
-        if reached:
-            # The customer talks with a person now: the bot only waits for the end of the call.
-            self._state, _ = advance(self._state, moves.TransferEnded(reached=True))
-        else:
-            self._queue.put_nowait(moves.TransferEnded(reached=False))
+        reached = await hand_over(self._line, self._ports.operator_endpoint, self._script)
+        self._queue.put_nowait(moves.TransferEnded(reached=reached))
 
-    async def _close_when_said(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._speaker.wait_over(), CLOSING_LIMIT_S)
-        self._queue.put_nowait(_ClosingOver())
-
-    def _cancel_closing(self) -> None:
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
-
-    # Timers and tidying up.
+    async def _on_transferred(self) -> None:
+        """The customer talks with a person now: the bot only waits for the end of the call."""
+        self._state, _ = advance(self._state, moves.TransferEnded(reached=True))
+        if self.on_result is not None:
+            await self.on_result(self._state.result)
 
     def _rearm(self) -> None:
         """Ask again if nothing is said for the step's answer time after all has been heard."""
-        self._disarm_silence()
+        self._patience.stop_waiting()
         if not self._state.ended and self._state.step is not moves.Step.TRANSFER:
-            self._silence = self._loop.call_later(
-                self._speaker.left_s() + self._script.timings(self._state.step).answer_timeout_s,
-                self._queue.put_nowait,
-                moves.Silence(),
-            )
-
-    def _disarm_silence(self) -> None:
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
+            self._patience.wait(self._script.timings(self._state.step).answer_timeout_s)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -291,10 +288,12 @@ class Session:
         return task
 
     async def _stop(self) -> None:
-        self._disarm_silence()
+        self._company.end()
+        self._machine.forget()
         self._listener.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._patience.end()
         await self._speaker.close()

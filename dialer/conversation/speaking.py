@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from dialer.conversation.recording import BotTrack
 from dialer.errors import DialerError
+from dialer.speech.ports import PromptVoice
 from dialer.speech.spoken import speak_text
-from dialer.speech.voice import Voice
 from dialer.telephony.ports import Line
 
 #: Grace over the audio's own length before a sentence counts as heard without its mark.
@@ -55,7 +56,7 @@ class Speaker:
     def __init__(
         self,
         line: Line,
-        voice: Voice,
+        voice: PromptVoice,
         track: BotTrack,
         now: Callable[[], float],
         on_failure: Callable[[DialerError], None],
@@ -93,7 +94,10 @@ class Speaker:
         return " ".join(sentence.text for sentence in self._sentences if sentence.heard)
 
     def say(self, text: str, on_first_audio: Callable[[float], None] = lambda _at: None) -> None:
-        """Say `text` after what is being said; returns at once. `on_first_audio` gets the time of its first audio."""
+        """Say `text` after what is being said; returns at once.
+
+        `on_first_audio` gets the time at which the first of it can be heard.
+        """
         if not self.speaking:
             self._sentences = []
         added = []
@@ -110,15 +114,37 @@ class Speaker:
         if before is not None:
             await before
         try:
-            for number, sentence in enumerate(added):
-                pcm = await self._voice.prompt(speak_text(sentence.text))
-                self._track.play(pcm, self._now())
-                await self._line.play(pcm)
-                if number == 0:
-                    on_first_audio(self._now())
+            begun = False
+            for sentence in added:
+                async with aclosing(self._voice.stream(speak_text(sentence.text))) as pieces:
+                    async for pcm in pieces:
+                        audible_at = self._now() + self.left_s()
+                        await self._hand_over(pcm)
+                        if not begun:
+                            begun = True
+                            on_first_audio(audible_at)
                 await self._line.mark(sentence.mark)
         except DialerError as error:
             self._on_failure(error)
+
+    async def _hand_over(self, pcm: bytes) -> None:
+        self._track.play(pcm, self._now())
+        await self._line.play(pcm)
+
+    async def fill(self, text: str) -> bool:
+        """Say a few words while the answer is being made; False if the customer hears something anyway.
+
+        They are no part of what is being said: whatever is said next comes behind them.
+        """
+        try:
+            pcm = await self._voice.at_once(speak_text(text))
+        except DialerError as error:
+            self._on_failure(error)
+            return False
+        if self._paused or self.left_s() > 0:
+            return False
+        await self._hand_over(pcm)
+        return True
 
     def on_mark(self, mark: str) -> None:
         """A sentence has been heard in full."""

@@ -38,6 +38,11 @@ class State:
     result: Result | None = None
 
     @property
+    def at_first_turn(self) -> bool:
+        """Whether the customer has said nothing yet that was answered: a machine is told by its first words."""
+        return self.step is Step.CONFIRM_ORDER and self.turns <= 1
+
+    @property
     def ended(self) -> bool:
         """Whether a result is known."""
         return self.result is not None

@@ -3,6 +3,7 @@
 No loop and no clock inside: `feed(pcm, now)` with what arrives, `tick(now)` every 20 ms or so; both return what
 happened. A turn's audio carries a pre-roll, so that no first consonant is lost.
 
+    SpeechHinted -> (HintDropped | SpeechStarted)                       a first sign of speech
     SpeechStarted -> Pause -> (SpeechResumed -> Pause)* -> TurnEnded
     SpeechStarted -> Pause -> SpeechDropped                             it was too short: a cough, a click
 """
@@ -11,7 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dialer.conversation.hearing import Hearing, HearingTuning, SpeechStart, StreamClock
+from dialer.conversation.hearing import (
+    Edge,
+    Hearing,
+    HearingTuning,
+    HintOver,
+    SpeechEnd,
+    SpeechHint,
+    SpeechStart,
+    StreamClock,
+)
 from dialer.conversation.hearing_models import JudgePool
 from dialer.speech.ports import BYTES_PER_SECOND
 
@@ -38,6 +48,18 @@ class SpeechStarted:
     """The customer began to speak at `at` (seconds of the caller's clock): a candidate for barge-in."""
 
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechHinted:
+    """Outside a turn something began at `at` that may be speech: SpeechStarted or HintDropped follows soon."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class HintDropped:
+    """It was nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +102,7 @@ class SpeechDropped:
     started_at: float
 
 
-TurnEvent = SpeechStarted | Pause | SpeechResumed | TurnEnded | SpeechDropped
+TurnEvent = SpeechHinted | HintDropped | SpeechStarted | Pause | SpeechResumed | TurnEnded | SpeechDropped
 
 
 class TurnDetector:
@@ -114,6 +136,11 @@ class TurnDetector:
         return self._hearing.speaking
 
     @property
+    def hears_sound(self) -> bool:
+        """Whether there is any sound on the line, a voice or not."""
+        return self._hearing.gate_open
+
+    @property
     def in_turn(self) -> bool:
         """Whether a turn has begun and not ended."""
         return self._turn_from is not None
@@ -143,13 +170,23 @@ class TurnDetector:
         self._origin = now - self._fed / BYTES_PER_SECOND
         events: list[TurnEvent] = []
         for edge in self._hearing.feed(pcm):
-            if isinstance(edge, SpeechStart):
-                events.append(self._start(edge.position))
-            elif self._turn_from is not None:
-                events.append(self._stop(edge.position))
+            events += self._on_edge(edge)
         events += self._maybe_end()
         self._trim()
         return events
+
+    def _on_edge(self, edge: Edge) -> list[TurnEvent]:
+        in_turn = self._turn_from is not None
+        match edge:
+            case SpeechStart(position):
+                return [self._start(position)]
+            case SpeechEnd(position) if in_turn:
+                return [self._stop(position)]
+            case SpeechHint(position) if not in_turn:
+                return [SpeechHinted(self._at(position))]
+            case HintOver() if not in_turn:
+                return [HintDropped()]
+        return []
 
     def _start(self, position: int) -> TurnEvent:
         if self._turn_from is not None:

@@ -5,7 +5,7 @@ All audio in the dialer is 16-bit signed little-endian PCM, mono, 8000 Hz ("slin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,6 +55,22 @@ class Synthesizer(Protocol):
 
         Chunks have whole samples and any length. Raises ProviderError.
         """
+        ...
+
+
+class PromptVoice(Protocol):
+    """The bot's voice as a conversation uses it. Texts are already written out for the ear."""
+
+    async def prompt(self, text: str) -> bytes:
+        """The whole text as 8 kHz slin. Raises ProviderError."""
+        ...
+
+    def stream(self, text: str) -> AsyncGenerator[bytes, None]:
+        """The text piece by piece, as it is synthesised. Raises ProviderError."""
+        ...
+
+    async def at_once(self, text: str) -> bytes:
+        """The text without waiting for a provider. Raises ProviderError when there is no other way to say it."""
         ...
 
 

@@ -7,7 +7,6 @@ a breaker; behind it stands the fallback voice.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
@@ -21,7 +20,6 @@ from dialer.speech.prompt_cache import PromptCache, prompt_key
 
 log = structlog.get_logger()
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 #: Prompts rendered at once by `warm`.
 _WARM_AT_ONCE = 4
 
@@ -68,18 +66,28 @@ class Voice:
         return await asyncio.shield(task)
 
     async def stream(self, text: str) -> AsyncGenerator[bytes, None]:
-        """The text sentence by sentence, each as it is synthesised; fills the cache. Raises like `prompt`."""
-        for sentence in _SENTENCE_END.split(text.strip()):
-            if not sentence:
-                continue
-            key = self._key(self._primary, sentence)
+        """The whole text piece by piece as it is synthesised; fills the cache. Raises like `prompt`."""
+        if not text.strip():
+            return
+        key = self._key(self._primary, text)
+        known = self._cache.held(key)
+        if known is None and (under_way := self._under_way.get(key)) is not None:
+            known = await asyncio.shield(under_way)
+        if known is None:
             known = await asyncio.to_thread(self._cache.get, key)
-            if known is not None:
-                yield known
-                continue
-            async with aclosing(self._synthesise(key, sentence)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+        if known is not None:
+            yield known
+            return
+        async with aclosing(self._synthesise(key, text)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def at_once(self, text: str) -> bytes:
+        """The text from the cache, else in the fallback voice: the provider is asked only if there is no other."""
+        known = await asyncio.to_thread(self._cache.get, self._key(self._primary, text))
+        if known is not None:
+            return known
+        return await (self.prompt(text) if self._fallback is None else self._in_fallback_voice(text, self._fallback))
 
     async def warm(self, texts: Iterable[str]) -> int:
         """Render texts before they are needed; returns how many there are now. A failure is left to the call itself."""
@@ -108,7 +116,7 @@ class Voice:
         return pcm
 
     async def _synthesise(self, key: str, sentence: str) -> AsyncGenerator[bytes, None]:
-        """A sentence that breaks off is said again in full by the fallback: twice is better than half."""
+        """A text that breaks off is said again in full by the fallback: twice is better than half."""
         spoken = []
         try:
             async with aclosing(self.guard.stream(lambda: self._primary.speak(sentence))) as chunks:
@@ -121,15 +129,18 @@ class Voice:
             await asyncio.to_thread(self._cache.put, key, b"".join(spoken))
 
     async def _fall_back(self, text: str, error: ProviderError) -> bytes:
-        """The text in the fallback voice, cached under that voice's own name."""
+        """The text in the fallback voice, cached under that voice's own name; without one, the error."""
         if self._fallback is None:
             raise error
         log.info("voice.fallback", provider=error.provider, kind=type(error).__name__)
-        key = self._key(self._fallback, text)
+        return await self._in_fallback_voice(text, self._fallback)
+
+    async def _in_fallback_voice(self, text: str, fallback: Synthesizer) -> bytes:
+        key = self._key(fallback, text)
         known = await asyncio.to_thread(self._cache.get, key)
         if known is not None:
             return known
-        pcm = await collect(self._fallback.speak(text))
+        pcm = await collect(fallback.speak(text))
         await asyncio.to_thread(self._cache.put, key, pcm)
         return pcm
 

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from dialer.conversation.hearing import Hearing, HearingTuning, SpeechEnd, SpeechStart, StreamClock
+from dialer.conversation.hearing import (
+    Hearing,
+    HearingTuning,
+    HintOver,
+    SpeechEnd,
+    SpeechHint,
+    SpeechStart,
+    StreamClock,
+)
 from dialer.conversation.hearing_models import JudgePool, SileroJudge
 from dialer.speech.offline import OfflineSynthesizer
 from dialer.speech.ports import BYTES_PER_SECOND, FRAME_BYTES
@@ -27,12 +35,17 @@ def hearing(pool: JudgePool | None = None) -> Hearing:
     return Hearing(pool or fake_pool(), gate=LoudnessGate(), strict=LoudnessGate())
 
 
+def heard(ear: Hearing, sound: bytes) -> list[SpeechStart | SpeechEnd]:
+    """Where speech begins and ends, hints left out."""
+    return [edge for edge in ear.feed(sound) if isinstance(edge, SpeechStart | SpeechEnd)]
+
+
 def seconds(position: int) -> float:
     return position / BYTES_PER_SECOND
 
 
 def test_speech_is_found_where_it_is() -> None:
-    edges = hearing().feed(quiet(1.0) + tone(0.5) + quiet(1.0))
+    edges = heard(hearing(), quiet(1.0) + tone(0.5) + quiet(1.0))
 
     assert [type(edge) for edge in edges] == [SpeechStart, SpeechEnd]
     assert seconds(edges[0].position) == pytest.approx(1.0, abs=0.04)
@@ -50,17 +63,19 @@ def test_the_size_of_the_pieces_does_not_matter(size: int) -> None:
 
 
 def test_a_click_of_one_window_is_no_speech() -> None:
-    assert hearing().feed(quiet(1.0) + tone(0.02) + quiet(1.0)) == []
+    edges = hearing().feed(quiet(1.0) + tone(0.02) + quiet(1.0))
+
+    assert [type(edge) for edge in edges] == [SpeechHint, HintOver]
 
 
 def test_a_short_gap_within_a_word_does_not_end_it() -> None:
-    edges = hearing().feed(quiet(0.5) + tone(0.2) + quiet(0.08) + tone(0.2) + quiet(0.5))
+    edges = heard(hearing(), quiet(0.5) + tone(0.2) + quiet(0.08) + tone(0.2) + quiet(0.5))
 
     assert len(edges) == 2
 
 
 def test_quiet_speakers_are_heard_and_their_fading_end_is_found() -> None:
-    edges = hearing().feed(quiet(0.5) + tone(0.4, amplitude=0.1) + tone(0.6, amplitude=0.0015) + quiet(0.3))
+    edges = heard(hearing(), quiet(0.5) + tone(0.4, amplitude=0.1) + tone(0.6, amplitude=0.0015) + quiet(0.3))
 
     assert seconds(edges[1].position) == pytest.approx(0.9, abs=0.05)
 
@@ -84,7 +99,7 @@ def test_without_a_judge_the_strict_gate_stands_in() -> None:
     pool = fake_pool()
     pool.borrow()
 
-    edges = hearing(pool).feed(quiet(0.5) + tone(0.5) + quiet(0.6))
+    edges = heard(hearing(pool), quiet(0.5) + tone(0.5) + quiet(0.6))
 
     assert [type(edge) for edge in edges] == [SpeechStart, SpeechEnd]
     assert pool.shortages == 1
@@ -137,7 +152,7 @@ def test_a_judge_that_cannot_be_loaded_leaves_room_for_another_try() -> None:
 def test_short_answers_are_heard_by_the_real_models(silero: JudgePool, word: str, gain: float) -> None:
     spoken = np.frombuffer(OfflineSynthesizer("ru+f3").render(word), "<i2") * gain
 
-    edges = Hearing(silero).feed(quiet(0.6) + spoken.astype("<i2").tobytes() + quiet(1.0))
+    edges = heard(Hearing(silero), quiet(0.6) + spoken.astype("<i2").tobytes() + quiet(1.0))
 
     assert [type(edge) for edge in edges][:2] == [SpeechStart, SpeechEnd]
 

@@ -8,8 +8,10 @@ import pytest
 from dialer.conversation.hearing import Hearing
 from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.turns import (
+    HintDropped,
     Pause,
     SpeechDropped,
+    SpeechHinted,
     SpeechResumed,
     SpeechStarted,
     TurnDetector,
@@ -32,6 +34,7 @@ class Listener:
         self.turns = TurnDetector(pool, TurnTuning(**tuning), hearing=ear)
         self.now = START
         self.events: list[tuple[float, TurnEvent]] = []
+        self.hints: list[tuple[float, TurnEvent]] = []
 
     def play(self, sound: bytes) -> "Listener":
         for at in range(0, len(sound), 320):
@@ -48,7 +51,9 @@ class Listener:
         return self
 
     def _note(self, events: list[TurnEvent]) -> None:
-        self.events += [(self.now - START, event) for event in events]
+        for event in events:
+            told = self.hints if isinstance(event, SpeechHinted | HintDropped) else self.events
+            told.append((self.now - START, event))
 
     def kinds(self) -> list[type]:
         return [type(event) for _, event in self.events]
@@ -157,3 +162,27 @@ def test_memory_stays_flat_on_a_long_silent_call() -> None:
     listener = Listener().play(quiet(30.0))
 
     assert len(listener.turns._audio) < 16000
+
+
+def test_the_first_window_of_speech_is_a_hint_and_no_dropped_hint_follows() -> None:
+    listener = Listener().play(quiet(1.0) + tone(0.4) + quiet(1.0))
+
+    ((hinted, hint),) = listener.hints
+    started, _ = next(listener.of(SpeechStarted))
+    assert isinstance(hint, SpeechHinted)
+    assert 1.0 < hinted < started
+
+
+def test_a_click_is_hinted_at_and_taken_back_within_a_fifth_of_a_second() -> None:
+    listener = Listener().play(quiet(1.0) + tone(0.02) + quiet(1.0))
+
+    assert listener.events == []
+    (hinted, _), (dropped, drop) = listener.hints
+    assert isinstance(drop, HintDropped)
+    assert dropped - hinted < 0.2
+
+
+def test_a_pause_within_a_turn_needs_no_hints() -> None:
+    listener = Listener(end_pause_ms=900).play(tone(0.4) + quiet(0.5) + tone(0.4) + quiet(1.2))
+
+    assert len(listener.hints) == 1

@@ -117,26 +117,53 @@ async def test_without_a_fallback_the_failure_is_told_to_everybody_who_waits(tmp
     assert all(isinstance(result, ProviderError) for result in results)
 
 
-async def test_a_stream_goes_sentence_by_sentence_and_fills_the_cache(tmp_path: Path) -> None:
+async def test_a_stream_brings_pieces_as_they_come_and_fills_the_cache(tmp_path: Path) -> None:
     speaker = Speaker()
     one = voice(tmp_path, speaker)
 
-    chunks = [chunk async for chunk in one.stream("Здравствуйте! Это магазин. Подтверждаете?")]
+    chunks = [chunk async for chunk in one.stream("Это магазин. Подтверждаете?")]
 
-    assert speaker.asked == ["Здравствуйте!", "Это магазин.", "Подтверждаете?"]
-    assert b"".join(chunks) == b"".join(said(text) for text in speaker.asked)
-    assert await one.prompt("Это магазин.") == said("Это магазин.")
-    assert len(speaker.asked) == 3
+    assert len(chunks) > 1
+    assert b"".join(chunks) == said("Это магазин. Подтверждаете?")
+    assert await one.prompt("Это магазин. Подтверждаете?") == b"".join(chunks)
+    assert len(speaker.asked) == 1
 
 
-async def test_a_sentence_that_breaks_off_is_said_again_in_full(tmp_path: Path) -> None:
+async def test_a_stream_of_what_is_being_rendered_does_not_ask_twice(tmp_path: Path) -> None:
+    speaker = Speaker()
+    speaker.gate.clear()
+    one = voice(tmp_path, speaker)
+    rendering = asyncio.create_task(one.prompt("да"))
+    await speaker.begun.wait()
+    streaming = asyncio.create_task(anext(one.stream("да")))
+
+    speaker.gate.set()
+
+    assert await streaming == await rendering
+    assert speaker.asked == ["да"]
+
+
+async def test_a_text_that_breaks_off_is_said_again_in_full(tmp_path: Path) -> None:
     speaker, offline = Speaker(), Speaker("offline")
     speaker.break_off = True
 
-    chunks = [chunk async for chunk in voice(tmp_path, speaker, offline).stream("Первое. Второе.")]
+    chunks = [chunk async for chunk in voice(tmp_path, speaker, offline).stream("Первое.")]
 
     assert said("Первое.", "offline") in chunks
-    assert said("Второе.", "offline") in chunks
+
+
+async def test_what_must_be_said_at_once_does_not_wait_for_the_provider(tmp_path: Path) -> None:
+    speaker, offline = Speaker(), Speaker("offline")
+    both = voice(tmp_path, speaker, offline)
+    await both.prompt("известное")
+    speaker.gate.clear()
+
+    assert await both.at_once("известное") == said("известное")
+    assert await both.at_once("новое") == said("новое", "offline")
+
+
+async def test_a_lonely_provider_says_it_as_soon_as_it_can(tmp_path: Path) -> None:
+    assert await voice(tmp_path, Speaker()).at_once("новое") == said("новое")
 
 
 async def test_a_half_spoken_sentence_is_never_cached(tmp_path: Path) -> None:
