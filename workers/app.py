@@ -14,6 +14,7 @@ from dialer.telemetry import configure_logging
 from workers.loop_host import LoopHost
 from workers.schedule import beat_schedule
 
+TASKS = ["tasks.calls", "tasks.campaigns", "tasks.delivery", "tasks.pickup"]
 CALLS_QUEUE = "calls"
 BATCH_QUEUE = "batch"
 
@@ -35,7 +36,7 @@ def calls_queue(node: str) -> str:
 def make_app(config: Settings) -> Celery:
     """The application for these settings; connects to nothing."""
     broker_url = config.broker_url or "memory://"
-    celery = Celery("dialer", broker=broker_url, include=["tasks.calls", "tasks.campaigns", "tasks.delivery"])
+    celery = Celery("dialer", broker=broker_url, include=TASKS)
     celery.conf.update(
         task_serializer="json",
         accept_content=["json"],
