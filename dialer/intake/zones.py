@@ -16,20 +16,15 @@ from phonenumbers import timezone as zones
 
 #: The library puts Kaliningrad into Bucharest's zone, which has summer time.
 _CORRECTED: Final = {"Europe/Bucharest": "Europe/Kaliningrad"}
-#: In the country code 7, four digits of the number decide.
-_DECIDING_CHARS: Final = len("+7495")
+#: Russian mobile numbers; asked apart since they are nearly all that an import sees.
+_RUSSIAN_MOBILE: Final = "+79"
 _UNKNOWN: Final = "Etc/Unknown"
 
 
 def zone_of_number(phone: str) -> str | None:
     """IANA zone of an E.164 number; None when the number leaves open what the time is where it rings."""
-    if phone.startswith("+7"):
-        return _zone(phone[:_DECIDING_CHARS].ljust(len("+79161234567"), "0"))
-    return _zone(phone)
-
-
-@lru_cache(maxsize=4096)
-def _zone(phone: str) -> str | None:
+    if phone.startswith(_RUSSIAN_MOBILE):
+        return None
     found = zones.time_zones_for_number(phonenumbers.parse(phone))
     if phone.startswith("+7"):
         found = tuple(_CORRECTED.get(name, name) for name in found)
@@ -38,6 +33,7 @@ def _zone(phone: str) -> str | None:
     return str(found[0])
 
 
+@lru_cache(maxsize=512)
 def _clock(zone: str) -> tuple[object, ...]:
     """What tells two zones' clocks apart: their offsets in winter and in summer."""
     year = datetime.now(ZoneInfo("UTC")).year
