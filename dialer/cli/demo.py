@@ -24,7 +24,7 @@ from dialer.settings import config_dir
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder. Default: out/demo-TIME.")
 @click.option("--script", default="delivery", show_default=True, help="Script under config/scripts.")
-@click.option("--seed", default=1, show_default=True, help="Who lives behind which number.")
+@click.option("--seed", default=149, show_default=True, help="Who lives behind which number.")
 @click.option("--asterisk", is_flag=True, help="Call over SIP through a real Asterisk (see `make asterisk`).")
 def command(
     *, orders: Path | None, lines: int, time_scale: float, out: Path | None, script: str, seed: int, asterisk: bool

@@ -44,7 +44,13 @@ CAMPAIGN_STATES: Final = {
 }
 DELIVERIES: Final = {"acknowledged": "приняты магазином", "pending": "ждут отправки", "dead": "не приняты"}
 SOURCES: Final = {"rules": "правила", "llm": "языковая модель", "dtmf": "кнопки телефона", "none": "не понято"}
-STAGES: Final = {"reply": "пауза до ответа бота", "understanding": "понимание", "transcribe": "распознавание"}
+STAGES: Final = {
+    "first_word": "первое слово после ответа",
+    "reply": "ответ бота после слов клиента",
+    "end_pause": "из него ожидание конца фразы",
+    "stt_after_turn": "распознавание после паузы",
+    "understanding": "понимание",
+}
 
 
 def plural(count: int, one: str, few: str, many: str) -> str:
