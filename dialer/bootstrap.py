@@ -21,16 +21,19 @@ from dialer.ledger.claims import Released
 from dialer.ledger.store import Ledger
 from dialer.orders_api import OrdersApi
 from dialer.settings import Settings, config_dir
-from dialer.speech.health import Guard, GuardedRecognizer
+from dialer.speech.health import Guard, GuardedRecognizer, Limits
 from dialer.speech.offline import OfflineSynthesizer
 from dialer.speech.phrase_bank import PhraseBankRecognizer
-from dialer.speech.ports import Recognizer, Synthesizer
+from dialer.speech.ports import Recognizer
 from dialer.speech.voice import Voice
 from dialer.telephony.nodes import NodeSwitches
 from dialer.telephony.switch import AriSwitch
 from dialer.understanding.service import RulesThenModel
 
 log = structlog.get_logger(__name__)
+
+#: The offline voice answers in milliseconds but shares this machine's cores: it can be late, not away.
+OFFLINE_LIMITS = Limits(first_s=20.0, stall_s=20.0, total_s=60.0)
 
 
 def make_recognizer(settings: Settings) -> Recognizer:
@@ -47,13 +50,12 @@ def make_recognizer(settings: Settings) -> Recognizer:
 
 def make_voice(settings: Settings) -> Voice:
     """The configured voice with its cache; the offline voice is the fallback of the online one."""
-    primary: Synthesizer = OfflineSynthesizer()
-    fallback: Synthesizer | None = None
+    offline, folder, budget = OfflineSynthesizer(), settings.home / "prompts", settings.speech.cache_max_mb
     if settings.speech.synthesizer == "openai":
         from dialer.speech.openai import OpenAISynthesizer
 
-        primary, fallback = OpenAISynthesizer(settings.openai), primary
-    return Voice(primary, settings.home / "prompts", settings.speech.cache_max_mb, fallback)
+        return Voice(OpenAISynthesizer(settings.openai), folder, budget, fallback=offline)
+    return Voice(offline, folder, budget, guard=Guard(offline.name, OFFLINE_LIMITS))
 
 
 def make_ledger(settings: Settings) -> Ledger:
@@ -84,7 +86,7 @@ class Runtime:
         self._switch: AriSwitch | None = None
         self._nodes = NodeSwitches({name: settings.on_node(name) for name in settings.node_lines})
         self._calls: calls.CallPorts | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: list[asyncio.Task[None]] = []
 
     async def start_calls(self) -> None:
         """Connect to this worker's Asterisk and load models, so that no call waits for them.
@@ -118,7 +120,11 @@ class Runtime:
             settings=settings,
             worker=worker_name(),
         )
-        self._keeper = asyncio.create_task(calls.keep_leases(self._calls))
+        watched = watched_providers(settings, session)
+        self._keepers = [
+            asyncio.create_task(calls.keep_leases(self._calls)),
+            asyncio.create_task(calls.watch_providers(self._ledger, worker_name(), watched)),
+        ]
 
     async def run_attempt(self, attempt_id: str) -> None:
         """Place one call."""
