@@ -58,6 +58,26 @@ def make_voice(settings: Settings) -> Voice:
     return Voice(offline, folder, budget, guard=Guard(offline.name, OFFLINE_LIMITS))
 
 
+def providers_of(session: SessionPorts) -> list[GuardedRecognizer | Voice | RulesThenModel]:
+    """Those parts that talk with providers, and hold connections to them."""
+    parts = (session.recognizer, session.voice, session.understanding)
+    return [part for part in parts if isinstance(part, GuardedRecognizer | Voice | RulesThenModel)]
+
+
+def watched_providers(settings: Settings, session: SessionPorts) -> list[calls.Watched]:
+    """The online providers that these settings choose; offline ones cannot be unhealthy."""
+    watched: list[calls.Watched] = []
+    for part in providers_of(session):
+        match part:
+            case GuardedRecognizer():
+                watched.append(calls.Watched("hearing", partial(getattr, part, "healthy"), part.probe))
+            case Voice() if settings.speech.synthesizer != "offline":
+                watched.append(calls.Watched("speaking", partial(getattr, part, "healthy"), part.probe))
+            case RulesThenModel() if settings.understanding.llm:
+                watched.append(calls.Watched("model", partial(getattr, part, "healthy")))
+    return watched
+
+
 def make_ledger(settings: Settings) -> Ledger:
     """The ledger; raises ConfigError without a database URL (the command line starts an embedded one)."""
     if not settings.database_url:
@@ -182,9 +202,12 @@ class Runtime:
         """Hang up what still runs and disconnect from everything."""
         if self._calls is not None:
             await calls.abandon(self._calls)
-        if self._keeper is not None:
-            self._keeper.cancel()
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         closing: list[Any] = [self._nodes.close(), self._ledger.close()]
+        if self._calls is not None:
+            closing += [part.close() for part in providers_of(self._calls.session)]
         if self._switch is not None:
             closing.append(self._switch.close())
         if self._orders is not None:

@@ -269,3 +269,16 @@ trunks = Table(
     #: Taken out of service by ops: live calls end by themselves, nothing new is dialed.
     Column("drained", Boolean, nullable=False, server_default=text("false")),
 )
+
+#: How each call worker's speech and language providers fare, as the worker last reported it.
+providers = Table(
+    "providers",
+    metadata,
+    Column("worker", Text, primary_key=True),
+    #: "hearing", "speaking" or "model".
+    Column("provider", Text, primary_key=True),
+    Column("healthy", Boolean, nullable=False),
+    #: Since when it has been so.
+    _moment("since", required=True),
+    _moment("reported_at", required=True),
+)

@@ -10,13 +10,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import structlog
 
 from dialer.domain.breaker import Breaker, BreakerState
 from dialer.errors import ProviderBusyError, ProviderError, ProviderTimeoutError
-from dialer.speech.ports import Hypothesis, Recognizer
+from dialer.speech.ports import BYTES_PER_SECOND, Hypothesis, Recognizer
 
 T = TypeVar("T")
 
@@ -117,6 +117,17 @@ class Guard:
             log.warning("provider.unhealthy", provider=self.provider, kind=kind)
 
 
+async def close_if_online(provider: object) -> None:
+    """Close a provider that holds connections; offline ones hold none."""
+    if isinstance(provider, _Online):
+        await provider.close()
+
+
+@runtime_checkable
+class _Online(Protocol):
+    async def close(self) -> None: ...
+
+
 class GuardedRecognizer:
     """`ports.Recognizer` behind a guard."""
 
@@ -129,6 +140,15 @@ class GuardedRecognizer:
     def healthy(self) -> bool:
         """See `Guard.healthy`."""
         return self.guard.healthy
+
+    async def close(self) -> None:
+        """Close the provider's connections."""
+        await close_if_online(self._recognizer)
+
+    async def probe(self) -> None:
+        """Ask the provider for something, to see whether it is back. Raises ProviderError."""
+        async for _hypothesis in self.transcribe(bytes(BYTES_PER_SECOND // 2)):
+            pass
 
     async def transcribe(self, pcm: bytes, *, hint: str = "") -> AsyncIterator[Hypothesis]:
         """See `ports.Recognizer`."""

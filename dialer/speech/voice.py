@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from dialer.errors import ProviderError
-from dialer.speech.health import Guard, Limits
+from dialer.speech.health import Guard, Limits, close_if_online
 from dialer.speech.ports import Synthesizer, collect
 from dialer.speech.prompt_cache import PromptCache, prompt_key
 
@@ -46,6 +46,14 @@ class Voice:
     def healthy(self) -> bool:
         """Whether the primary provider may be counted on: what back-pressure reads."""
         return self.guard.healthy
+
+    async def close(self) -> None:
+        """Close the provider's connections."""
+        await close_if_online(self._primary)
+
+    async def probe(self) -> None:
+        """Ask the provider for a word, to see whether it is back. Raises ProviderError."""
+        await collect(self.guard.stream(lambda: self._primary.speak("да")))
 
     async def prompt(self, text: str) -> bytes:
         """The whole text as 8 kHz slin. The same text asked for twice at once is synthesised once.

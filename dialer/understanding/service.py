@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 import structlog
 
-from dialer.domain.breaker import Breaker
+from dialer.domain.breaker import Breaker, BreakerState
 from dialer.domain.intent import Action, Reading
 from dialer.errors import ProviderError
 from dialer.settings import Settings
@@ -54,6 +54,11 @@ class RulesThenModel:
         from dialer.understanding.llm import OpenAIModel
 
         return cls(OpenAIModel(settings.openai))
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the model, if there is one, may be counted on: what back-pressure reads."""
+        return self._model is None or self._breaker.state(self._clock()) is BreakerState.CLOSED
 
     def by_rules(self, text: str, question: Question) -> Reading | None:
         """What the rules settle; None where they leave it open. Never raises."""
