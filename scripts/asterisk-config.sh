@@ -3,6 +3,10 @@
 #
 #   ARI_PASSWORD=... TRUNK_HOST=sip.example TRUNK_USERNAME=... TRUNK_PASSWORD=... scripts/asterisk-config.sh /etc/asterisk
 #
+# TRUNK_AUTH chooses the trunk: registration (the default), ip (the provider knows our address), tls (registration over
+# TLS, audio by SRTP). EXTERNAL_ADDRESS: our address as the provider sees it, when this machine is behind NAT.
+# ASTERISK_ROLE=provider writes the provider's side instead, with simulated customers, for rehearsals.
+#
 # Paths, ports and names have Debian's defaults; secrets and the trunk have none. Exit code 1 names what is missing.
 set -eu
 
@@ -16,19 +20,48 @@ export SYSTEM_NAME="${SYSTEM_NAME:-dialer}" ARI_USERNAME="${ARI_USERNAME:-dialer
 export HTTP_HOST="${HTTP_HOST:-127.0.0.1}" HTTP_PORT="${HTTP_PORT:-8088}"
 export SIP_HOST="${SIP_HOST:-0.0.0.0}" SIP_PORT="${SIP_PORT:-5060}" TRUNK_PORT="${TRUNK_PORT:-5060}"
 export RTP_START="${RTP_START:-10000}" RTP_END="${RTP_END:-20000}"
+export CA_FILE="${CA_FILE:-/etc/ssl/certs/ca-certificates.crt}"
 
-umask 077
-mkdir -p "$TARGET"
-for file in "$SOURCE"/*.conf; do
+refuse() { echo "$0: $1" >&2; exit 1; }
+
+# A folder whose files take the place of those with the same name.
+case "${ASTERISK_ROLE:-dialer}:${TRUNK_AUTH:-registration}" in
+    dialer:registration) overlay= ;;
+    dialer:ip) overlay=$SOURCE/trunk_ip ;;
+    dialer:tls) overlay=$SOURCE/trunk_tls ;;
+    provider:*) overlay=$SOURCE/provider ;;
+    dialer:*) refuse "TRUNK_AUTH is one of registration, ip, tls" ;;
+    *) refuse "ASTERISK_ROLE is dialer or provider" ;;
+esac
+
+fill() {
     awk '
         {
             line = $0; out = ""
             while (match(line, /@[A-Z_]+@/)) {
                 name = substr(line, RSTART + 1, RLENGTH - 2)
-                if (!(name in ENVIRON)) { print FILENAME ": " name " is not set" > "/dev/stderr"; exit 1 }
+                if (ENVIRON[name] == "") { print FILENAME ": " name " is not set" > "/dev/stderr"; exit 1 }
                 out = out substr(line, 1, RSTART - 1) ENVIRON[name]
                 line = substr(line, RSTART + RLENGTH)
             }
             print out line
-        }' "$file" > "$TARGET/$(basename "$file")"
+        }' "$1" > "$TARGET/$(basename "$1")"
+}
+
+umask 077
+mkdir -p "$TARGET"
+for file in "$SOURCE"/*.conf; do
+    [ -n "$overlay" ] && [ -e "$overlay/$(basename "$file")" ] || fill "$file"
 done
+for file in ${overlay:+"$overlay"/*.conf}; do fill "$file"; done
+[ "${ASTERISK_ROLE:-dialer}" = dialer ] || fill "$SOURCE/loopback/extensions_customers.conf"
+
+if [ -n "${EXTERNAL_ADDRESS:-}" ]; then
+    {
+        echo "external_media_address = $EXTERNAL_ADDRESS"
+        echo "external_signaling_address = $EXTERNAL_ADDRESS"
+        for network in ${LOCAL_NETWORKS:-10.0.0.0/8 172.16.0.0/12 192.168.0.0/16}; do echo "local_net = $network"; done
+    } > "$TARGET/pjsip_nat.conf"
+else
+    rm -f "$TARGET/pjsip_nat.conf"
+fi
