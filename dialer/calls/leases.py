@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 #: How often leases are renewed; also how soon a worker notices that an attempt was taken from it.
 LEASE_BEAT_S = 1.0
+#: How long hanging up may take when a worker's patience is over; Asterisk's own cap ends what is left.
+ABANDON_S = 5.0
 
 
 async def keep_leases(ports: CallPorts) -> None:
@@ -45,4 +47,4 @@ async def abandon(ports: CallPorts) -> None:
         task.cancel()
     if tasks:
         log.warning("calls_abandoned", count=len(tasks))
-        await asyncio.wait(tasks)
+        await asyncio.wait(tasks, timeout=ABANDON_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from dialer.telephony.events import RECONCILED, VANISHED, AriEvents, Event
 
 log = structlog.get_logger()
 
-#: Q.850: user alerting, no answer.
-CAUSE_NO_ANSWER = 19
 #: Our name for "the channel was gone when we could ask again".
 CAUSE_UNKNOWN = 0
+#: A function that limits a channel's life, in seconds from the moment it is set; Asterisk enforces it by itself.
+ABSOLUTE_TIMEOUT = "TIMEOUT(absolute)"
+_CLOSE_PAUSE_S = 0.2
+_LONGEST_CLOSE_PAUSE_S = 2.0
 _STASIS_WAIT_S = 2.0
 _DIAL_TRIES = 5
 _DIAL_PAUSE_S = 0.02
@@ -73,6 +76,8 @@ class Leg:
         self._creating: asyncio.Task[None] | None = None
         #: Whether a channel of ours may exist: False before `create` and after a refusal.
         self._ours = False
+        #: When Asterisk itself must have ended the call (loop time); None before the far side can have been rung.
+        self._over_at: float | None = None
 
     async def dial(self, endpoint: str, variables: Mapping[str, str], ring_timeout_s: float) -> Disposition | None:
         """Create, dial and wait; None when answered, else why not.
@@ -87,8 +92,14 @@ class Leg:
             # Asterisk makes no channel when the trunk is unknown, unregistered or does not answer its health check.
             log.warning("trunk_unavailable", channel=self.channel_id, reason=str(error))
             return Disposition.TRUNK_FAILURE
-        if not await self._start_dialing(ring_timeout_s):
-            return self._failure()
+        self._over_at = asyncio.get_running_loop().time() + float(variables.get(ABSOLUTE_TIMEOUT, 0.0))
+        try:
+            if not await self._start_dialing(ring_timeout_s):
+                return self._failure()
+        except AriUnavailableError as error:
+            # The request may have arrived: the phone may ring, so this dial counts.
+            log.warning("dial_unanswered", channel=self.channel_id, reason=str(error))
+            return Disposition.LOST
         return await self._wait_for_answer(ring_timeout_s)
 
     async def hangup(self, reason: str = "normal") -> bool:
@@ -96,18 +107,35 @@ class Leg:
         return await self._ari.hangup(self.channel_id, reason)
 
     async def close(self) -> None:
-        """End the channel if it is ours, however far it got, and stop listening."""
+        """End the channel if it is ours, however far it got, and stop listening.
+
+        While Asterisk cannot be asked, a call that may ring or talk is not given up before Asterisk itself must have
+        ended it: whoever closes it must be sure that the customer's phone is free.
+        """
         if self._creating is not None:
             await asyncio.wait([self._creating])
             self._creating.exception()  # whoever awaited `dial` has it; a cancelled dial has nobody to tell
         try:
-            if self._ours and not self.ended.done() and await self._is_ours():
-                await self.hangup()
-        except (AriUnavailableError, AriError) as error:
-            log.warning("leg_left_to_its_cap", channel=self.channel_id, reason=str(error))
+            await self._end_surely()
         finally:
             self._events.forget(self.channel_id, self._on_event)
             self._end(LegEnd(CAUSE_UNKNOWN, vanished=True))
+
+    async def _end_surely(self) -> None:
+        pause_s = _CLOSE_PAUSE_S
+        while self._ours and not self.ended.done():
+            try:
+                if await self._is_ours():
+                    await self.hangup()
+            except AriError as error:
+                log.warning("leg_left_to_its_cap", channel=self.channel_id, reason=str(error))
+            except AriUnavailableError as error:
+                if self._over_at is not None and asyncio.get_running_loop().time() < self._over_at:
+                    await asyncio.wait({self.ended}, timeout=pause_s)
+                    pause_s = min(pause_s * 2, _LONGEST_CLOSE_PAUSE_S)
+                    continue
+                log.warning("leg_left_to_its_cap", channel=self.channel_id, reason=str(error))
+            return
 
     # -- stages of dial
 
@@ -159,9 +187,9 @@ class Leg:
             return Disposition.HUNG_UP if self.answered.done() else self._failure()
         if self.answered.done():
             return None
-        await self.hangup("no_answer")
+        with contextlib.suppress(AriUnavailableError):  # `close` makes sure
+            await self.hangup("no_answer")
         await asyncio.wait({self.ended}, timeout=_STASIS_WAIT_S)
-        self._end(LegEnd(CAUSE_NO_ANSWER))
         return Disposition.NO_ANSWER
 
     def _failure(self) -> Disposition:

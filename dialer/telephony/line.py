@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
@@ -11,12 +12,12 @@ from typing import Any
 import structlog
 
 from dialer.domain.outcome import Disposition
-from dialer.errors import AriError, ConflictError, MediaError, TelephonyError
+from dialer.errors import AriError, AriUnavailableError, ConflictError, MediaError, TelephonyError
 from dialer.telephony import ids
 from dialer.telephony.ari import AriClient
 from dialer.telephony.dialstring import dial_number
 from dialer.telephony.events import AriEvents, Event
-from dialer.telephony.leg import CAUSE_UNKNOWN, Leg, LegEnd
+from dialer.telephony.leg import ABSOLUTE_TIMEOUT, CAUSE_UNKNOWN, Leg, LegEnd
 from dialer.telephony.media import MediaSocket
 from dialer.telephony.ports import DialRequest, DialResult, LineHandlers
 
@@ -24,8 +25,6 @@ log = structlog.get_logger()
 
 #: Q.850: network out of order.
 CAUSE_MEDIA_LOST = 38
-#: A function that limits a channel's life, in seconds from the moment it is set; Asterisk enforces it by itself.
-ABSOLUTE_TIMEOUT = "TIMEOUT(absolute)"
 #: How long customer and operator may talk after a transfer.
 TRANSFERRED_MAX_S = 1800
 #: When the bridge is asked again, should the event that the media channel is ready have been missed; 5 s altogether.
@@ -117,11 +116,11 @@ class AriLine:
             await asyncio.gather(
                 self._join_bridge(leg), self._ari.set_variable(leg.channel_id, ABSOLUTE_TIMEOUT, cap_s)
             )
-        except TelephonyError:
+        except TelephonyError as error:
             # Requests about a channel that has just gone are refused: that is a hang-up, not an error.
             if await self._has_ended(leg):
                 return Disposition.HUNG_UP
-            raise
+            raise MediaError(f"answered, but without audio: {error}") from error
         return Disposition.HUNG_UP if leg.ended.done() else None
 
     async def _make_bridge_and_media(self, cap_s: str) -> str:
@@ -154,9 +153,10 @@ class AriLine:
 
     async def _has_ended(self, leg: Leg) -> bool:
         """Whether the customer's channel is gone, even when its event is still on the way."""
-        if not leg.ended.done() and await self._ari.channel(leg.channel_id) is None:
-            await asyncio.wait({leg.ended}, timeout=_HANGUP_CONFIRMED_S)
-            return True
+        with contextlib.suppress(AriUnavailableError):  # then nobody knows, and `close` makes sure
+            if not leg.ended.done() and await self._ari.channel(leg.channel_id) is None:
+                await asyncio.wait({leg.ended}, timeout=_HANGUP_CONFIRMED_S)
+                return True
         return leg.ended.done()
 
     async def play(self, pcm: bytes) -> None:
