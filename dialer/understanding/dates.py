@@ -201,9 +201,14 @@ class DateGrammar(Reader):
             month_number = self._today.month % 12 + 1
             return self._mention(start, end + 2, number.value, month_number) if named else None
         bare = number.digits and (self.form(start - 1) == "на" or (self._bare_digits and len(self.tokens) <= 3))
-        if not (named or bare) or self.lemma(end, _NOT_A_DAY_AFTER) or (number.ordinal and not number.day):
+        if not (named or bare) or self._counts_something(end) or (number.ordinal and not number.day):
             return None
         return DateMention(start, end, self._next_day(number.value))
+
+    def _counts_something(self, at: int) -> bool:
+        """Whether the noun at `at` takes the number ("восьмого этажа"); "восьмого, часов в пять" is a day still."""
+        hours = self.form(at) in ("часов", "часика", "часиков", "часа", "часу") and self.form(at + 1) in PREPOSITIONS
+        return self.lemma(at, _NOT_A_DAY_AFTER) is not None and not hours
 
     def _mention(self, start: int, end: int, day: int, month: int) -> DateMention | None:
         """A day and a month: this year's, or next year's when it has passed. None if there is no such date."""

@@ -71,7 +71,14 @@ _CANCEL = (
 _CHANGE_ADDRESS = Row(A.CHANGE_ADDRESS, these(C.ADDRESS_CHANGE, C.ADDRESS), unless=CANCELLING)
 _CHANGE_DATE = Row(A.CHANGE_DATE, these(C.DATE_CHANGE, C.AWAY), unless=CANCELLING)
 
-_DAY_OR_TIME = these(C.DATE, C.TIME, C.VAGUE_DATE)
+#: "нет, лучше завтра" where an address was asked about.
+_OTHER_DAY = Row(
+    A.CHANGE_DATE,
+    these(C.DATE, C.VAGUE_DATE),
+    also=these(C.PROPOSAL, C.BUT),
+    unless=CANCELLING | UNCERTAIN | these(C.ADDRESS, C.NUMBER, C.CALL),
+    residue=1,
+)
 
 _CONFIRM_ORDER = (
     _INJECTED,
@@ -113,6 +120,7 @@ _CONFIRM_ORDER = (
         residue=3,
         confidence=0.85,
     ),
+    Row(A.CANCEL, these(C.CANCEL), also=these(C.DENY), unless=NO_CANCEL - these(C.DENY) | these(C.OPEN_TAIL), residue=0),
     Row(A.CANCEL, these(C.REFUSE), unless=NO_CANCEL | these(C.OPEN_TAIL, C.NUMBER), residue=0, confidence=0.85),
     Row(A.CANCEL, these(C.DECLINE), unless=NO_DECLINE, residue=0, loose=3, confidence=0.8),
     Row(A.CANCEL, these(C.CHANGED_MIND), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=0, confidence=0.8),
@@ -280,7 +288,7 @@ _ASK_TIME = (
 
 TABLES: dict[Expect, tuple[Row, ...]] = {
     Expect.CONFIRM_ORDER: _CONFIRM_ORDER,
-    Expect.VERIFY_ADDRESS: _verify(A.CHANGE_ADDRESS, _ADDRESS_WISH, (_CHANGE_DATE,)),
+    Expect.VERIFY_ADDRESS: _verify(A.CHANGE_ADDRESS, _ADDRESS_WISH, (_CHANGE_DATE, _OTHER_DAY)),
     Expect.VERIFY_DATE: _verify(A.CHANGE_DATE, _DATE_WISH, (_CHANGE_ADDRESS,)),
     Expect.ASK_ADDRESS: _ASK_ADDRESS,
     Expect.ASK_DATE: _ASK_DATE,
