@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chaos": ("dialer.cli.chaos", "Run a campaign under fire; count what was lost or doubled."),
     "campaign": ("dialer.cli.campaign", "Create, list, show, start, pause, resume and stop campaigns."),
     "stop": ("dialer.cli.stop", "Emergency: stop all campaigns and hang up every call."),
+    "plan": ("dialer.cli.plan", "How many lines a campaign needs, or when it will end."),
     "api": ("dialer.cli.api", "Serve the JSON API, the live board and metrics."),
     "node": ("dialer.cli.node", "The Asterisk nodes: list, drain, undrain."),
     "migrate": ("dialer.cli.migrate", "Bring the database to this release's tables."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dialer.cli._common import json_option, print_json, wide_table, with_ledger
+from dialer.cli._types import NO_DAY, Day, Numbers, TimeOfDay
 from dialer.domain.campaign import CampaignPlan
 
 if TYPE_CHECKING:
@@ -23,63 +24,16 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _TimeOfDay(click.ParamType[time]):
-    """`10:00` or `10`."""
-
-    name = "HH:MM"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
-        if isinstance(value, time):
-            return value
-        hours, _, minutes = str(value).partition(":")
-        try:
-            return time(int(hours), int(minutes or 0))
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 10:00", param, ctx)
-
-
-class _Day(click.ParamType[date]):
-    """`2026-11-25`; empty for none."""
-
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(str(value)) if value else _NO_DAY
-        except ValueError:
-            self.fail(f"{value!r} is not a day such as 2026-11-25", param, ctx)
-
-
-#: Stands for an empty day, as options without a value are None.
-_NO_DAY = date.min
-
-
-class _Numbers(click.ParamType[tuple[float, ...]]):
-    """`1800,7200,14400`; empty for none."""
-
-    name = "N,N,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(part) for part in str(value).split(",") if part.strip())
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as 1800,7200,14400", param, ctx)
-
-
 #: Options of the plan; the names are CampaignPlan's own, and those of `_WINDOW` its window's.
 _PLAN_OPTIONS = (
     click.option("--script", help="The conversation's script."),
-    click.option("--from", "start", type=_TimeOfDay(), help="The calling window opens, in the customer's own time."),
-    click.option("--to", "end", type=_TimeOfDay(), help="The calling window closes; equal to --from: the whole day."),
+    click.option("--from", "start", type=TimeOfDay(), help="The calling window opens, in the customer's own time."),
+    click.option("--to", "end", type=TimeOfDay(), help="The calling window closes; equal to --from: the whole day."),
     click.option("--timezone", help="Time zone of the cron and of customers without their own (Europe/Moscow)."),
-    click.option("--weekdays", type=_Numbers(), help="Days of calling, Monday is 1: 1,2,3,4,5"),
-    click.option("--valid-from", type=_Day(), help='First day of calling; "" for no bound.'),
-    click.option("--valid-until", type=_Day(), help='Last day; what is left then is skipped. "" for no bound.'),
-    click.option("--retry-countdowns", "retry_countdowns_s", type=_Numbers(), help="Seconds: 1800,7200,14400"),
+    click.option("--weekdays", type=Numbers(), help="Days of calling, Monday is 1: 1,2,3,4,5"),
+    click.option("--valid-from", type=Day(), help='First day of calling; "" for no bound.'),
+    click.option("--valid-until", type=Day(), help='Last day; what is left then is skipped. "" for no bound.'),
+    click.option("--retry-countdowns", "retry_countdowns_s", type=Numbers(), help="Seconds: 1800,7200,14400"),
     click.option("--lines", type=int, help="Simultaneous calls."),
     click.option("--calls-per-second", type=float, help="Most new calls per second; 0: no limit."),
     click.option("--ring-timeout", "ring_timeout_s", type=float, help="Seconds."),
@@ -105,7 +59,7 @@ def _changed(plan: CampaignPlan, options: dict[str, Any]) -> CampaignPlan:
     given |= {key: given[key] or None for key in ("cron", "caller_id") if key in given}
     if "weekdays" in given:
         given["weekdays"] = tuple(int(day) for day in given["weekdays"])
-    given |= {key: None for key in ("valid_from", "valid_until") if given.get(key) == _NO_DAY}
+    given |= {key: None for key in ("valid_from", "valid_until") if given.get(key) == NO_DAY}
     window = {key: given.pop(key) for key in _WINDOW if key in given}
     return replace(plan, window=replace(plan.window, **window), **given)
 
