@@ -27,6 +27,7 @@ _FAILED = text(
             ELSE CAST(:now AS timestamptz) + make_interval(secs => least(
                 CAST(:longest AS float8), CAST(:first AS float8) * power(2, least(t.failures + 1 - :threshold, 20))))
             END
+        WHERE t.paused_until IS NULL OR t.paused_until <= CAST(:now AS timestamptz)
     """
 )
 _STANDING = text(
@@ -99,7 +100,10 @@ class NodeStanding:
 
 
 async def trunk_failed(tx: AsyncConnection, node: str, now: datetime) -> None:
-    """Count a failure; from the threshold on, pause the trunk."""
+    """Count a failure; from the threshold on, pause the trunk.
+
+    Failures during a pause are those of calls that were under way when it began: they say nothing new.
+    """
     await tx.execute(
         _FAILED,
         {

@@ -1,0 +1,137 @@
+"""A decision is in the ledger before the customer hears it acknowledged: whoever dies then, it counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dialer import campaigns
+from dialer.domain.order import OrderState
+from dialer.domain.outcome import Decision, Disposition, Outcome
+from dialer.domain.policy import CallAgain
+from dialer.ledger import claims, outbox
+from dialer.ledger.audit import audit
+from dialer.ledger.claims import Released
+from dialer.ledger.orders import attempts_of, get_order
+from dialer.ledger.store import Ledger
+from tests.support.factories import NODE, NOW, make_order, make_plan
+
+WORKER = "worker-1"
+AFTER_LEASE = NOW + timedelta(seconds=60)
+
+
+async def _no_channel(_attempt_id: str) -> bool:
+    return False
+
+
+async def _talking(ledger: Ledger) -> tuple[int, str]:
+    """A campaign whose one customer is on the phone; campaign and attempt."""
+    campaign = await campaigns.create_campaign(ledger, make_plan(name="c"), NOW)
+    await campaigns.import_orders(ledger, "c", [[make_order(order_id="1")]], now=NOW)
+    await campaigns.start(ledger, "c", NOW)
+    released: list[Released] = []
+    await campaigns.release_batch(ledger, node=NODE, publish=released.extend, now=NOW)
+    (attempt,) = released
+    async with ledger.begin() as tx:
+        assert await claims.claim_attempt(tx, attempt.attempt_id, WORKER, now=NOW, lease_s=30)
+        assert await claims.mark_talking(tx, attempt.attempt_id, WORKER, now=NOW)
+    return campaign.id, attempt.attempt_id
+
+
+async def _upkeep(ledger: Ledger) -> None:
+    await campaigns.upkeep(
+        ledger, hangup=_no_channel, publish=lambda _: None, grace_s=20, now=AFTER_LEASE, quiet_after_restart_s=0
+    )
+
+
+async def test_the_decision_of_a_worker_that_died_counts(ledger: Ledger) -> None:
+    # Given a decision that was noted, and a worker that is never heard of again
+    campaign, attempt = await _talking(ledger)
+    async with ledger.begin() as tx:
+        assert await claims.note_decision(tx, attempt, WORKER, Decision.ADDRESS_CHANGED, {"address": "Лесная, 5"})
+    # When
+    await _upkeep(ledger)
+    # Then the order is decided, and the shop is told
+    async with ledger.begin() as tx:
+        order = await get_order(tx, campaign, "1")
+        (delivery,) = await outbox.claim_deliveries(tx, AFTER_LEASE, 10)
+    assert order is not None
+    assert (order.state, order.decision) == (OrderState.DECIDED, Decision.ADDRESS_CHANGED)
+    assert (delivery.status, delivery.data) == ("confirmed", {"address": "Лесная, 5"})
+
+
+async def test_a_decision_that_was_taken_back_does_not_count(ledger: Ledger) -> None:
+    # Given
+    campaign, attempt = await _talking(ledger)
+    async with ledger.begin() as tx:
+        await claims.note_decision(tx, attempt, WORKER, Decision.CONFIRMED, {})
+        await claims.note_decision(tx, attempt, WORKER, None, {})
+    # When
+    await _upkeep(ledger)
+    # Then
+    async with ledger.begin() as tx:
+        order = await get_order(tx, campaign, "1")
+    assert order is not None
+    assert (order.state, order.disposition) == (OrderState.WAITING, Disposition.LOST)
+
+
+async def test_the_settlement_has_the_last_word(ledger: Ledger) -> None:
+    # Given
+    campaign, attempt = await _talking(ledger)
+    async with ledger.begin() as tx:
+        await claims.note_decision(tx, attempt, WORKER, Decision.CONFIRMED, {})
+        step = CallAgain(NOW + timedelta(hours=1))
+        # When
+        await claims.settle_attempt(
+            tx, attempt_id=attempt, worker=WORKER, outcome=Outcome(Disposition.HUNG_UP), step=step, now=NOW
+        )
+    # Then
+    async with ledger.begin() as tx:
+        order = await get_order(tx, campaign, "1")
+        assert order is not None
+        (settled,) = await attempts_of(tx, order.pk)
+    assert (settled.decision, order.decision, order.state) == (None, None, OrderState.WAITING)
+
+
+async def test_nobody_notes_anything_in_another_workers_attempt(ledger: Ledger) -> None:
+    _, attempt = await _talking(ledger)
+    async with ledger.begin() as tx:
+        assert not await claims.note_decision(tx, attempt, "worker-2", Decision.CANCELLED, {})
+
+
+async def test_an_emergency_stop_keeps_noted_decisions(ledger: Ledger) -> None:
+    # Given
+    campaign, attempt = await _talking(ledger)
+    async with ledger.begin() as tx:
+        await claims.note_decision(tx, attempt, WORKER, Decision.CANCELLED, {})
+    # When
+    stopped = await campaigns.stop_all(ledger, _no_channel, now=NOW)
+    # Then
+    async with ledger.begin() as tx:
+        order = await get_order(tx, campaign, "1")
+    assert stopped.calls == 1
+    assert order is not None
+    assert order.decision == Decision.CANCELLED
+
+
+async def test_the_audit_is_content_with_an_open_attempt_that_has_a_note(ledger: Ledger) -> None:
+    _, attempt = await _talking(ledger)
+    async with ledger.begin() as tx:
+        await claims.note_decision(tx, attempt, WORKER, Decision.CONFIRMED, {})
+    async with ledger.begin() as tx:
+        assert (await audit(tx, NOW)).clean
+
+
+async def test_an_attempt_that_was_handed_back_is_published_at_once(ledger: Ledger) -> None:
+    # Given an attempt that reached a worker which was told to end
+    await campaigns.create_campaign(ledger, make_plan(name="c"), NOW)
+    await campaigns.import_orders(ledger, "c", [[make_order(order_id="1")]], now=NOW)
+    await campaigns.start(ledger, "c", NOW)
+    released: list[Released] = []
+    await campaigns.release_batch(ledger, node=NODE, publish=released.extend, now=NOW)
+    async with ledger.begin() as tx:
+        assert await claims.hand_back(tx, released[0].attempt_id)
+    # When the next upkeep comes, long before the grace time
+    again: list[Released] = []
+    await campaigns.upkeep(ledger, hangup=_no_channel, publish=again.extend, grace_s=20, now=NOW + timedelta(seconds=1))
+    # Then
+    assert again == released
