@@ -11,7 +11,7 @@ from dialer.conversation.speaking import Speaker
 
 #: Silence after the customer's last word (or the bot's last "one moment") at which the bot lets itself be heard.
 #: The pause that ends a turn, the recogniser, the model and the voice all happen within it.
-HOLD_AFTER_S = 1.6
+HOLD_AFTER_S = 1.4
 #: Until then it is looked again this often whether somebody speaks.
 _LOOK_S = 0.1
 
