@@ -34,6 +34,8 @@ _TAGS = {
 MAX_EXAMINED = 6
 _CACHE_SIZE = 16_384
 _MIN_UNKNOWN = 4
+#: A torn word is repaired, not only joined, when its second part has this many letters.
+_MIN_TORN = 6
 _SPOKEN_ENDINGS = ("ова", "ово", "ева", "ево")
 
 
@@ -172,7 +174,7 @@ class Vocabulary:
             return whole
         if right in self._symbols or self._morph.word_is_known(right):
             return None
-        return self._repairs.exact(whole)
+        return self._repairs.exact(whole) or (self._repairs.find(whole) if len(right) >= _MIN_TORN else None)
 
     def _key_words(self, repairable: str) -> dict[str, str]:
         """Form -> meaning, for spelling repair. Forms of two meanings are left out."""
