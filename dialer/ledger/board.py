@@ -81,3 +81,86 @@ async def live_calls(tx: AsyncConnection, campaign_id: int, limit: int = 50) -> 
     """Calls in progress, longest first."""
     rows = await tx.execute(_LIVE, {"campaign": campaign_id, "limit": limit})
     return [LiveCall(row.id, row.order_id, row.number, OrderState(row.state), row.since) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDecision:
+    """A decision that has just been made."""
+
+    attempt_id: str
+    order_id: str
+    decision: Decision
+    at: datetime
+    talk_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Calls that ended in each of the last minutes, the oldest first; the last minute is still running."""
+
+    ended: list[int]
+    answered: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealth:
+    """One stage of the bot's replies over the last minutes, in milliseconds."""
+
+    stage: str
+    turns: int
+    p50_ms: float
+    p95_ms: float
+
+
+_RECENT = text(
+    """
+    SELECT a.id, o.order_id, a.decision, a.ended_at, a.talk_s FROM attempts a JOIN orders o ON o.id = a.order_pk
+    WHERE a.campaign_id = :campaign AND a.decision IS NOT NULL AND a.ended_at IS NOT NULL
+    ORDER BY a.ended_at DESC LIMIT :limit
+    """
+)
+_PACE = text(
+    """
+    SELECT CAST(floor(extract(epoch FROM CAST(:now AS timestamptz) - ended_at) / 60) AS integer) AS minutes_ago,
+        count(*) AS ended, count(*) FILTER (WHERE disposition IN ('answered', 'hung_up')) AS answered
+    FROM attempts
+    WHERE campaign_id = :campaign AND ended_at > CAST(:now AS timestamptz) - make_interval(mins => :minutes)
+        AND ended_at <= :now AND disposition <> 'not_dialed'
+    GROUP BY minutes_ago
+    """
+)
+_HEALTH = text(
+    """
+    SELECT stage.key AS stage, count(*) AS turns,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(turn.value AS double precision)) AS p50_ms,
+        percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(turn.value AS double precision)) AS p95_ms
+    FROM attempts, jsonb_each(artifacts -> 'latency_ms') AS stage, jsonb_array_elements_text(stage.value) AS turn
+    WHERE campaign_id = :campaign AND ended_at > CAST(:now AS timestamptz) - make_interval(mins => :minutes)
+        AND jsonb_typeof(artifacts -> 'latency_ms') = 'object'
+    GROUP BY stage.key ORDER BY stage.key
+    """
+)
+
+
+async def recent_decisions(tx: AsyncConnection, campaign_id: int, limit: int = 10) -> list[RecentDecision]:
+    """The last decisions, newest first."""
+    rows = await tx.execute(_RECENT, {"campaign": campaign_id, "limit": limit})
+    return [RecentDecision(row.id, row.order_id, Decision(row.decision), row.ended_at, row.talk_s) for row in rows]
+
+
+async def pace(tx: AsyncConnection, campaign_id: int, now: datetime, minutes: int = 60) -> Pace:
+    """How many calls ended in each of the last `minutes`."""
+    result = Pace([0] * minutes, [0] * minutes)
+    for row in await tx.execute(_PACE, {"campaign": campaign_id, "now": now, "minutes": minutes}):
+        if 0 <= row.minutes_ago < minutes:
+            result.ended[-1 - row.minutes_ago] = row.ended
+            result.answered[-1 - row.minutes_ago] = row.answered
+    return result
+
+
+async def provider_health(
+    tx: AsyncConnection, campaign_id: int, now: datetime, minutes: int = 15
+) -> list[ProviderHealth]:
+    """How quick hearing, understanding and speaking have been in the last `minutes`."""
+    rows = await tx.execute(_HEALTH, {"campaign": campaign_id, "now": now, "minutes": minutes})
+    return [ProviderHealth(row.stage, row.turns, row.p50_ms, row.p95_ms) for row in rows]

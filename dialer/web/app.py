@@ -16,10 +16,14 @@ from dialer.ledger.store import Ledger
 from dialer.settings import Settings
 from dialer.web.api import batches, campaigns, dnc, docs, health, orders
 from dialer.web.api.plans import usable_scripts
+from dialer.web.board import calls, pages
+from dialer.web.board.failures import answer_error, answer_login_needed
+from dialer.web.board.sessions import LoginNeededError, WrongTokens
+from dialer.web.board.snapshots import Snapshots
 from dialer.web.context import BrokerProbe, WebContext
 from dialer.web.metrics import Metrics
 from dialer.web.middleware import BodyLimit, Surroundings
-from dialer.web.problems import FieldProblem, Problem, answer_problem, documented
+from dialer.web.problems import FieldProblem, Problem, documented
 from dialer.web.tokens import Signer, Tokens, session_secret
 
 STATIC: Final = Path(__file__).with_name("static")
@@ -47,11 +51,14 @@ def create_app(settings: Settings, ledger: Ledger, *, probe_broker: BrokerProbe 
         probe_broker=probe_broker,
         metrics=Metrics(ledger),
     )
+    app.state.snapshots = Snapshots(ledger)
+    app.state.wrong_tokens = WrongTokens()
     for kind in (DialerError, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, answer_problem)
+        app.add_exception_handler(kind, answer_error)
+    app.add_exception_handler(LoginNeededError, answer_login_needed)
     for room in (campaigns, batches, orders, dnc):
         app.include_router(room.router, responses=documented(400, 401, 403, 422, 500, 503))
-    for open_room in (health, docs):
+    for open_room in (health, docs, pages, calls):
         app.include_router(open_room.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
 
 from dialer.campaigns import RowStatus
 from dialer.domain.campaign import CampaignState
@@ -39,6 +39,23 @@ Cron = Annotated[str, StringConstraints(max_length=100, pattern=_cron_pattern())
 Zone = Annotated[str, Field(json_schema_extra={"enum": sorted(available_timezones())})]
 
 
+def _number(value: object) -> object:
+    """JSON's numbers only; `4.0` is a whole one."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic reports ValueError as the field's
+    return value
+
+
+def _iso_date(value: object) -> object:
+    """`2026-11-25` and no other form."""
+    if value is not None and not (isinstance(value, str) and len(value) == len("2026-11-25")):
+        raise ValueError("must be a date such as 2026-11-25")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_iso_date)]
+
+
 class Strict(BaseModel):
     """Requests: a misspelt field is an error, not a setting that is silently ignored."""
 
@@ -51,11 +68,11 @@ class Window(Strict):
     start: Clock = Field("10:00", description="Calls may begin.")
     end: Clock = Field("21:00", description="No call begins from here on; equal to start: the whole day.")
     timezone: Zone = Field("Europe/Moscow", description="Of the cron, and of customers without their own.")
-    weekdays: list[Annotated[int, Field(ge=1, le=7, strict=True)]] = Field(
+    weekdays: list[Annotated[int, Field(ge=1, le=7), BeforeValidator(_number)]] = Field(
         [1, 2, 3, 4, 5, 6, 7], description="Monday is 1.", min_length=1, max_length=7
     )
-    valid_from: date | None = Field(None, description="The first day of calling; null: no bound.")
-    valid_until: date | None = Field(None, description="The last day of calling; null: no bound.")
+    valid_from: Day | None = Field(None, description="The first day of calling; null: no bound.")
+    valid_until: Day | None = Field(None, description="The last day of calling; null: no bound.")
 
 
 class PlanFields(Strict):
@@ -66,7 +83,9 @@ class PlanFields(Strict):
     retry_countdowns_s: list[Annotated[float, Field(gt=0, le=2_592_000, strict=True)]] | None = Field(
         None, description="Pauses before the second, third, ... attempt, in seconds.", max_length=20
     )
-    lines: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = Field(None, description="Simultaneous calls.")
+    lines: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_number)] | None = Field(
+        None, description="Simultaneous calls."
+    )
     calls_per_second: Annotated[float, Field(ge=0, le=10_000, strict=True)] | None = Field(
         None, description="0: no limit."
     )
