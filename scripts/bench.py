@@ -1,0 +1,288 @@
+"""Live calls, measured at the customers' ears: prints a table and JSON lines (out/bench/live_calls.jsonl).
+
+    python scripts/bench.py [--calls 1,40] [--rounds N] [--quick] [--simulator] [--provider-delay-ms 200]
+
+On the real Asterisk where one is found (`make asterisk`, DIALER_ASTERISK_ROOT), else on the simulated PBX. This process
+is one call worker with all its parts; customers and the speech provider's stand-in are processes of their own, Asterisk
+too. Figures: docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+import uvloop
+
+from dialer.bootstrap import make_recognizer, make_voice, providers_of
+from dialer.conversation.comprehension import SessionPorts
+from dialer.conversation.hearing_models import JudgePool
+from dialer.conversation.script import Script, load_script
+from dialer.conversation.session import Session
+from dialer.domain.order import Order
+from dialer.embedded.asterisk import EmbeddedAsterisk
+from dialer.embedded.asterisk_program import find_asterisk
+from dialer.settings import AriSettings, OpenAISettings, Settings, SpeechSettings, config_dir
+from dialer.simulator.rehearsal import rehearse
+from dialer.telephony.switch import AriSwitch
+from dialer.understanding.service import RulesThenModel
+
+FAR_END = Path(__file__).with_name("bench_far_end.py")
+OUT = Path("out/bench")
+#: Silence that ends a complete answer: the script's default.
+END_PAUSE_MS = 300
+#: Frames further apart than this are a silent customer, not a late frame.
+_SILENT_S = 0.2
+_SCRIPT = """
+extends: base
+prompts:
+  greeting: >-
+    Здравствуйте! Это интернет-магазин «{{ store_name }}». Вы оформили заказ номер {{ order_id }}
+    на сумму {{ amount|rubles }}. Подтверждаете заказ?
+  order_info: Заказ номер {{ order_id }}. Подтверждаете?
+  confirmed: Отлично! Хорошего дня!
+"""
+
+
+@dataclass
+class Round:
+    """What one round of calls came to. Milliseconds; CPU in milliseconds for each second of call."""
+
+    lines: int
+    notes: list[dict[str, float]] = field(default_factory=list)
+    gaps_ms: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
+    call_s: float = 0.0
+    confirmed: int = 0
+    calls: int = 0
+
+
+class Children:
+    """Processes that end with this one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, kind: str, **options: Any) -> dict[str, Any]:
+        """Start a far end and wait until it is ready; returns what it announces."""
+        ready = self._folder / f"{kind}.ready"
+        argv = [sys.executable, str(FAR_END), kind, json.dumps({**options, "ready": str(ready)})]
+        log = (self._folder / f"{kind}.log").open("wb")
+        child = subprocess.Popen(argv, stdout=log, stderr=log)
+        self._running.append(child)
+        while not ready.is_file():
+            if child.poll() is not None:
+                sys.exit(f"bench: {kind} ended: {(self._folder / f'{kind}.log').read_text()[-2000:]}")
+            time.sleep(0.05)
+        return dict(json.loads(ready.read_text()))
+
+    def stop(self) -> None:
+        for child in self._running:
+            child.terminate()
+        for child in self._running:
+            child.wait(10)
+
+
+def settings_for(given: argparse.Namespace, folder: Path, stack: ExitStack) -> tuple[Settings, str]:
+    """Start everything around the worker."""
+    children = Children(folder)
+    stack.callback(children.stop)
+    provider = children.start("provider", delay_s=given.provider_delay_ms / 1000)
+    program = None if given.simulator else find_asterisk()
+    if program is None:
+        pbx = children.start("simulator", notes=str(folder / "notes"))
+        ari = AriSettings(url=pbx["url"], username=pbx["username"], password=pbx["password"])
+        kind = "simulated PBX"
+    else:
+        asterisk = stack.enter_context(EmbeddedAsterisk(folder / "asterisk"))
+        login = {"url": asterisk.url, "username": asterisk.username, "password": asterisk.password}
+        children.start("asterisk", notes=str(folder / "notes"), **login)
+        ari = AriSettings(**login, endpoint=asterisk.endpoint)
+        kind = f"Asterisk {'.'.join(map(str, program.version))}"
+    return Settings(
+        home=folder,
+        ari=ari,
+        openai=OpenAISettings(base_url=provider["base_url"], api_key="bench"),
+        speech=SpeechSettings(recognizer="openai", synthesizer="openai"),
+    ), kind
+
+
+def bench_script(folder: Path) -> Script:
+    """A short script, so that a call takes seconds."""
+    scripts = shutil.copytree(config_dir() / "scripts", folder / "scripts")
+    (scripts / "bench.yaml").write_text(_SCRIPT, "utf-8")
+    return load_script(scripts, "bench")
+
+
+def watch_frames(gaps_ms: list[float]) -> None:
+    """Note the time between the frames of a customer who speaks."""
+    hear = Session.on_audio
+    arrived: dict[int, float] = {}
+
+    def on_audio(session: Session, pcm: bytes) -> None:
+        now = time.perf_counter()
+        gap = now - arrived.get(id(session), 0.0)
+        arrived[id(session)] = now
+        if gap < _SILENT_S:
+            gaps_ms.append(gap * 1000)
+        hear(session, pcm)
+
+    Session.on_audio = on_audio  # type: ignore[method-assign]
+
+
+async def measure(settings: Settings, folder: Path, lines: Sequence[int], rounds: int) -> list[Round]:
+    """All rounds, after one call that nobody counts."""
+    judges = JudgePool()
+    judges.warm()
+    ports = SessionPorts(
+        voice=make_voice(settings),
+        recognizer=make_recognizer(settings),
+        understanding=RulesThenModel.from_settings(settings),
+        judges=judges,
+    )
+    script, notes = bench_script(folder), folder / "notes"
+    gaps_ms: list[float] = []
+    watch_frames(gaps_ms)
+    done = []
+    async with AriSwitch(settings) as switch:
+        await one_round(switch, ports, script, Round(1), 1)
+        notes.unlink()
+        for number in lines:
+            gaps_ms.clear()
+            this = Round(number)
+            times = rounds if number > 1 else 4 * rounds
+            await one_round(switch, ports, script, this, times)
+            this.notes = [json.loads(line) for line in notes.read_text().splitlines()]
+            this.gaps_ms = gaps_ms.copy()
+            notes.unlink()
+            done.append(this)
+    for part in providers_of(ports):
+        await part.close()
+    judges.close()
+    return done
+
+
+async def one_round(switch: AriSwitch, ports: SessionPorts, script: Script, this: Round, times: int) -> None:
+    """`this.lines` calls at once, `times` times; all of them begin within a second."""
+    today = date(2026, 11, 23)
+    for repeat in range(times):
+        began, wall = time.process_time(), time.monotonic()
+
+        async def one(number: int, repeat: int = repeat) -> Any:
+            await asyncio.sleep(number / max(this.lines, 1))
+            order = Order(
+                order_id=str(45000 + 100 * repeat + number), phone=f"+7916{number:07d}", amount=Decimal("3200")
+            )
+            return await rehearse(switch, ports, script, order, today=today)
+
+        talks = await asyncio.gather(*(one(number) for number in range(this.lines)))
+        this.cpu_s += time.process_time() - began
+        this.call_s += sum(talk.outcome.talk_s for talk in talks if talk)
+        this.confirmed += sum(talk.outcome.decision == "confirmed" for talk in talks if talk)
+        this.calls += len(talks)
+        structlog.get_logger().debug("round", seconds=time.monotonic() - wall)
+
+
+def figures(this: Round, provider_delay_ms: int) -> dict[str, Any]:
+    """One round as one JSON line."""
+
+    def of(key: str) -> list[float]:
+        return [note[key] for note in this.notes if key in note]
+
+    def both(values: list[float]) -> dict[str, float]:
+        return {f"p{share}": round(float(np.percentile(values, share)), 1) for share in (50, 95)} if values else {}
+
+    configured = END_PAUSE_MS + provider_delay_ms
+    return {
+        "what": "live_calls",
+        "lines": this.lines,
+        "calls": this.calls,
+        "confirmed": this.confirmed,
+        "first_word_ms": both(of("first_word_ms")),
+        "barge_in_ms": both(of("barge_in_ms")),
+        "reply_ms": both(of("reply_ms")),
+        "end_pause_ms": END_PAUSE_MS,
+        "provider_delay_ms": provider_delay_ms,
+        "reply_over_pause_and_provider_ms": both([value - configured for value in of("reply_ms")]),
+        "reply_over_longer_of_both_ms": both(
+            [value - max(END_PAUSE_MS, provider_delay_ms) for value in of("reply_ms")]
+        ),
+        "frame_gap_p99_ms": round(float(np.percentile(this.gaps_ms, 99)), 1) if this.gaps_ms else None,
+        "python_cpu_ms_per_call_s": round(1000 * this.cpu_s / this.call_s, 2) if this.call_s else None,
+    }
+
+
+COLUMNS = (
+    "first_word_ms",
+    "barge_in_ms",
+    "reply_ms",
+    "reply_over_pause_and_provider_ms",
+    "reply_over_longer_of_both_ms",
+)
+
+
+def table(found: list[dict[str, Any]], kind: str, given: argparse.Namespace) -> str:
+    """The figures for people (Markdown)."""
+    load = os.getloadavg()[0]
+    head = [
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores (load {load:.1f}), "
+        f"Python {platform.python_version()}, {kind}; "
+        f"provider delay {given.provider_delay_ms} ms, end pause {END_PAUSE_MS} ms; p50 / p95 in ms",
+        "",
+        "| lines | calls | confirmed | first word | barge-in | reply | reply - pause - provider "
+        "| reply - longer of both | frame gap p99 | CPU ms per call-s |",
+        "| --- " * 10 + "|",
+    ]
+    for one in found:
+        cells = [" / ".join(f"{value:.0f}" for value in one[column].values()) for column in COLUMNS]
+        more = [str(one["frame_gap_p99_ms"]), str(one["python_cpu_ms_per_call_s"])]
+        head.append(
+            "| " + " | ".join([str(one["lines"]), str(one["calls"]), str(one["confirmed"]), *cells, *more]) + " |"
+        )
+    return "\n".join(head)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", default="1,40", help="simultaneous calls, one round each")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="one round")
+    parser.add_argument("--simulator", action="store_true", help="even where there is an Asterisk")
+    parser.add_argument("--provider-delay-ms", type=int, default=200)
+    given = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    rounds = 1 if given.quick else given.rounds
+    with tempfile.TemporaryDirectory(prefix="dialer-bench-") as name, ExitStack() as stack:
+        settings, kind = settings_for(given, Path(name), stack)
+        lines = [int(number) for number in given.calls.split(",")]
+        done = uvloop.run(measure(settings, Path(name), lines, rounds))
+    found = [{**figures(this, given.provider_delay_ms), "pbx": kind} for this in done]
+    OUT.mkdir(parents=True, exist_ok=True)
+    with (OUT / "live_calls.jsonl").open("a") as file:
+        for one in found:
+            line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **one})
+            file.write(line + "\n")
+            print(line)
+    print(table(found, kind, given))
+
+
+if __name__ == "__main__":
+    main()
