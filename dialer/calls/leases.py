@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import structlog
 
+from dialer.calls.noting import recover_notes, retry_notes
 from dialer.calls.ports import CallPorts
-from dialer.errors import LedgerError
+from dialer.errors import DialerError
 from dialer.ledger import claims
 from dialer.ledger.store import database_now
 
@@ -16,28 +17,39 @@ log = structlog.get_logger(__name__)
 
 #: How often leases are renewed; also how soon a worker notices that an attempt was taken from it.
 LEASE_BEAT_S = 1.0
+#: How long one beat may take; the next one tries again.
+BEAT_LIMIT_S = 8.0
 #: How long hanging up may take when a worker's patience is over; Asterisk's own cap ends what is left.
 ABANDON_S = 5.0
 
 
 async def keep_leases(ports: CallPorts) -> None:
-    """Renew the leases of all running attempts, for ever; an attempt that is no longer ours is dropped."""
-    lease = timedelta(seconds=ports.settings.calls.lease_s)
+    """Renew the leases of all running attempts, for ever; an attempt that is no longer ours is dropped.
+
+    The same beat tells the ledger of decisions that it missed while it was away.
+    """
+    recover_notes(ports)
     while True:
         await asyncio.sleep(LEASE_BEAT_S)
-        ids = set(ports.running)
-        if not ids:
-            continue
         try:
-            async with ports.ledger.begin() as tx:
-                ours = await claims.renew_leases(tx, ports.worker, ids, await database_now(tx) + lease)
-        except LedgerError:
-            log.warning("lease_renewal_failed", attempts=len(ids))
-            continue
-        for attempt_id in ids - ours:
-            task = ports.running.get(attempt_id)
-            if task is not None:
-                task.cancel()
+            async with asyncio.timeout(BEAT_LIMIT_S):
+                await _renew(ports)
+                await retry_notes(ports)
+        except (DialerError, TimeoutError) as error:
+            log.warning("lease_beat_failed", attempts=len(ports.running), error=type(error).__name__)
+
+
+async def _renew(ports: CallPorts) -> None:
+    ids = set(ports.running)
+    if not ids:
+        return
+    lease = timedelta(seconds=ports.settings.calls.lease_s)
+    async with ports.ledger.begin() as tx:
+        ours = await claims.renew_leases(tx, ports.worker, ids, await database_now(tx) + lease)
+    for attempt_id in ids - ours:
+        task = ports.running.get(attempt_id)
+        if task is not None:
+            task.cancel()
 
 
 async def abandon(ports: CallPorts) -> None:

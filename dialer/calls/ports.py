@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from dialer.conversation.comprehension import SessionPorts
 from dialer.conversation.script import Script
+from dialer.domain.outcome import Decision
 from dialer.ledger.store import Ledger
 from dialer.settings import Settings
 from dialer.telephony.ports import Switch
@@ -20,6 +21,15 @@ class OrderLookup(Protocol):
     async def get_order(self, order_id: str) -> dict[str, Any] | None:
         """The shop's own record of the order, or None."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """A decision that the ledger has not got yet, and the worker to whom it was told."""
+
+    decision: Decision | None
+    data: dict[str, Any]
+    worker: str
 
 
 @dataclass(slots=True)
@@ -35,5 +45,7 @@ class CallPorts:
     worker: str
     #: Running attempts, for the lease keeper.
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    #: Decisions that the ledger could not be told of, by attempt.
+    unnoted: dict[str, Slip] = field(default_factory=dict)
     #: Set when the process is told to end: live calls go on to their ends, nothing more is dialed.
     draining: bool = False

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from dialer.calls.noting import forget_note
 from dialer.calls.ports import CallPorts
 from dialer.domain.outcome import Decision, Outcome
 from dialer.domain.policy import NextStep, next_step
@@ -21,20 +22,6 @@ log = structlog.get_logger(__name__)
 #: How long the settlement of a call without a decision is retried while PostgreSQL is away; a decision exists
 #: nowhere else and is retried for as long as the process lives.
 SETTLE_PATIENCE_S = 120.0
-#: How long the closing words wait for the ledger to take note of the decision.
-NOTE_LIMIT_S = 1.0
-
-
-async def note_decision(ports: CallPorts, job: AttemptJob, decision: Decision | None, data: dict[str, Any]) -> None:
-    """Write the decision down before it is acknowledged to the customer: if this process dies now, upkeep settles it.
-
-    Never raises and never takes long: while PostgreSQL is away, the settlement at the end of the call has to do.
-    """
-    try:
-        async with asyncio.timeout(NOTE_LIMIT_S), ports.ledger.begin() as tx:
-            await claims.note_decision(tx, job.attempt_id, ports.worker, decision, data)
-    except (LedgerError, TimeoutError) as error:
-        log.warning("decision_not_noted", attempt_id=job.attempt_id, error=type(error).__name__)
 
 
 async def settle(
@@ -62,6 +49,7 @@ async def settle(
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 5.0)
         else:
+            forget_note(ports, job.attempt_id)
             log.info("attempt_settled", attempt_id=job.attempt_id, disposition=outcome.disposition, won=won)
             return won
 

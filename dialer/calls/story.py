@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from dialer.calls.keeping import keep
+from dialer.calls.noting import note_decision
 from dialer.calls.ports import CallPorts
-from dialer.calls.settling import note_decision, settle
+from dialer.calls.settling import settle
 from dialer.conversation.moves import Result
 from dialer.conversation.script import OrderScript
 from dialer.conversation.session import Session

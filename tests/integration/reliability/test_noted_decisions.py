@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from dialer import campaigns
+from dialer.calls import CallPorts
+from dialer.calls.noting import note_decision, recover_notes, retry_notes
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Decision, Disposition, Outcome
 from dialer.domain.policy import CallAgain
@@ -13,6 +18,7 @@ from dialer.ledger.audit import audit
 from dialer.ledger.claims import Released
 from dialer.ledger.orders import attempts_of, get_order
 from dialer.ledger.store import Ledger
+from dialer.settings import Settings
 from tests.support.factories import NODE, NOW, make_order, make_plan
 
 WORKER = "worker-1"
@@ -135,3 +141,42 @@ async def test_an_attempt_that_was_handed_back_is_published_at_once(ledger: Ledg
     await campaigns.upkeep(ledger, hangup=_no_channel, publish=again.extend, grace_s=20, now=NOW + timedelta(seconds=1))
     # Then
     assert again == released
+
+
+def _ports(ledger: Ledger, home: Path) -> CallPorts:
+    """A call worker's ports, as far as notes need them."""
+    nothing: Any = None
+    return CallPorts(ledger, nothing, nothing, nothing, None, Settings(home=home), WORKER)
+
+
+async def test_a_note_waits_on_paper_while_postgresql_is_away(ledger: Ledger, tmp_path: Path) -> None:
+    # Given a decision that the ledger could not be told of, and a worker that died then
+    campaign, attempt = await _talking(ledger)
+    away = Ledger("postgresql://nobody@127.0.0.1:9/nowhere")
+    job: Any = SimpleNamespace(attempt_id=attempt)
+    died = _ports(away, tmp_path)
+    await note_decision(died, job, Decision.CONFIRMED, {"address": "Лесная, 5"})
+    await away.close()
+    (slip,) = (tmp_path / "undelivered-notes").iterdir()
+    assert slip.stat().st_mode & 0o777 == 0o600
+    # When another process takes its place
+    successor = _ports(ledger, tmp_path)
+    recover_notes(successor)
+    await retry_notes(successor)
+    # Then the decision counts, and the slip is gone
+    await _upkeep(ledger)
+    async with ledger.begin() as tx:
+        order = await get_order(tx, campaign, "1")
+    assert order is not None
+    assert order.decision == Decision.CONFIRMED
+    assert not slip.exists()
+
+
+async def test_a_slip_that_cannot_be_read_stops_nobody(ledger: Ledger, tmp_path: Path) -> None:
+    # Given
+    (tmp_path / "undelivered-notes").mkdir()
+    (tmp_path / "undelivered-notes" / "a.json").write_text("{torn")
+    # When, then
+    ports = _ports(ledger, tmp_path)
+    recover_notes(ports)
+    assert ports.unnoted == {}
