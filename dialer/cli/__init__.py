@@ -6,6 +6,7 @@ import importlib
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from dialer.errors import DialerError
 
@@ -21,10 +22,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "campaign": ("dialer.cli.campaign", "Create, list, show, start, pause, resume and stop campaigns."),
     "stop": ("dialer.cli.stop", "Emergency: stop all campaigns and hang up every call."),
     "plan": ("dialer.cli.plan", "How many lines a campaign needs, or when it will end."),
+    "doctor": ("dialer.cli.doctor", "What is wrong with this installation, and what to do."),
+    "up": ("dialer.cli.up", "Run the whole product on this machine, in the foreground."),
     "api": ("dialer.cli.api", "Serve the JSON API, the live board and metrics."),
     "node": ("dialer.cli.node", "The Asterisk nodes: list, drain, undrain."),
     "migrate": ("dialer.cli.migrate", "Bring the database to this release's tables."),
     "dnc": ("dialer.cli.dnc", "The do-not-call list."),
+    "completion": ("dialer.cli.completion", "A completion script for bash, zsh or fish."),
 }
 
 
@@ -39,6 +43,11 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name][1]) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

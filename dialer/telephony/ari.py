@@ -115,6 +115,21 @@ class AriClient:
         found = await self._request("GET", "/bridges")
         return found if isinstance(found, list) else []
 
+    # -- the server itself
+
+    async def info(self) -> Snapshot:
+        """What Asterisk says of itself; `system.version` among it."""
+        return await self._object("GET", "/asterisk/info")
+
+    async def modules(self) -> list[Snapshot]:
+        """All modules: `name` (with .so), `status` (Running, Not Running)."""
+        found = await self._request("GET", "/asterisk/modules")
+        return found if isinstance(found, list) else []
+
+    async def endpoint(self, technology: str, resource: str) -> Snapshot:
+        """An endpoint of a trunk; `state` is online, offline or unknown."""
+        return await self._object("GET", f"/endpoints/{technology}/{resource}")
+
     # -- WebSockets
 
     async def open_events(self) -> aiohttp.ClientWebSocketResponse:

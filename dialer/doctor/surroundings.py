@@ -1,0 +1,70 @@
+"""Settings that are valid and still unwise, and this machine: disk, folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from dialer.doctor.finding import Finding, failed, ok, warning
+from dialer.settings import Settings
+
+_LITTLE_BYTES = 2_000_000_000
+_TOO_LITTLE_BYTES = 200_000_000
+
+
+def check_surroundings(settings: Settings) -> list[Finding]:
+    """Settings, disk and folders."""
+    unwise = list(_unwise(settings))
+    return [*(unwise or [ok("settings", "nothing to say against them")]), _disk(settings.home), *_pickup(settings)]
+
+
+def _unwise(settings: Settings) -> Iterator[Finding]:
+    prefixes = settings.calls.allowed_prefixes
+    if not prefixes or not all(prefix.isascii() and prefix.isdigit() for prefix in prefixes):
+        message = f"calls.allowed_prefixes: {prefixes} are no country codes"
+        yield failed("settings", message, 'Nothing can be dialed. Write digits without a plus, e.g. ["7"].')
+    for node in settings.node_lines:
+        endpoint = settings.on_node(node).ari.endpoint
+        if "{number}" not in endpoint:
+            advice = "Write it as PJSIP/{number}@trunk."
+            yield failed("settings", f"ari.endpoint of node {node}: {endpoint!r} has no {{number}}", advice)
+    if settings.time_scale != 1:
+        message = f"time_scale is {settings.time_scale:g}: customers are called again that much sooner"
+        yield warning("settings", message, "Unset DIALER_TIME_SCALE outside of demos.")
+    tokens = (settings.api.read_token, settings.api.enqueue_token, settings.api.control_token)
+    if not any(token.get_secret_value() for token in tokens):
+        message = "no API token: `dialer api` makes one up at every start"
+        yield warning("settings", message, "Set DIALER_API__CONTROL_TOKEN (and READ, ENQUEUE).")
+
+
+def _disk(home: Path) -> Finding:
+    """Room for recordings, prompts and the embedded database."""
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return failed("disk", f"{existing} cannot be written", "Give its user the right to, or set DIALER_HOME.")
+    free = shutil.disk_usage(existing).free
+    message = f"{free / 1e9:.1f} GB free for recordings and prompts in {home}"
+    advice = "Make room, lower retention.recordings_days, or set DIALER_HOME to another disk."
+    if free < _TOO_LITTLE_BYTES:
+        return failed("disk", message, advice)
+    return warning("disk", message, advice) if free < _LITTLE_BYTES else ok("disk", message)
+
+
+def _pickup(settings: Settings) -> Iterator[Finding]:
+    folder = settings.pickup.folder
+    if folder is None:
+        return
+    advice = "Create it, or correct DIALER_PICKUP__FOLDER."
+    if not folder.is_dir():
+        yield failed("watched folder", f"there is no folder {folder}", advice)
+        return
+    closed = [path.name for path in folder.iterdir() if path.is_dir() and not os.access(path, os.W_OK | os.X_OK)]
+    if closed:
+        message = f"may not write to {', '.join(sorted(closed))} in {folder}"
+        yield failed(
+            "watched folder", message, "Files are moved once they are imported: give the dialer's user access."
+        )
+    else:
+        yield ok("watched folder", str(folder))
