@@ -120,7 +120,9 @@ _CONFIRM_ORDER = (
         residue=3,
         confidence=0.85,
     ),
-    Row(A.CANCEL, these(C.CANCEL), also=these(C.DENY), unless=NO_CANCEL - these(C.DENY) | these(C.OPEN_TAIL), residue=0),
+    Row(
+        A.CANCEL, these(C.CANCEL), also=these(C.DENY), unless=NO_CANCEL - these(C.DENY) | these(C.OPEN_TAIL), residue=0
+    ),
     Row(A.CANCEL, these(C.REFUSE), unless=NO_CANCEL | these(C.OPEN_TAIL, C.NUMBER), residue=0, confidence=0.85),
     Row(A.CANCEL, these(C.DECLINE), unless=NO_DECLINE, residue=0, loose=3, confidence=0.8),
     Row(A.CANCEL, these(C.CHANGED_MIND), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=0, confidence=0.8),
@@ -170,6 +172,7 @@ def _verify(action: Action, wish: frozenset[Cue], other: tuple[Row, ...]) -> tup
         *_CANCEL,
         Row(action, wish & _STATED_CHANGES),
         Row(action, wish, also=these(C.BUT, C.NO, C.NOT_RIGHT, C.CONTRAST)),
+        Row(action, these(C.NOT_RIGHT), also=these(C.NO), unless=UNCERTAIN | WANTING),
         Row(action, wrong, unless=WANTING | these(C.YES, C.REPEAT)),
         *other,
         _NOT_ME,

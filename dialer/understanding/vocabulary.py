@@ -149,6 +149,10 @@ class Vocabulary:
                 return (exact,) if exact is not None else ("не", known)
         for cut in range(len(text) - 3, 1, -1):
             left, right = text[:cut], text[cut:]
+            if cut >= _MIN_UNKNOWN:
+                left = self._slips.get(left, left)
+            if left + right in self._symbols:
+                return (left + right,)
             if left in self._symbols and right in self._symbols:
                 return (left, right)
         return None

@@ -39,6 +39,7 @@ PHRASES: dict[Cue, str] = {
         жить.1 не там|здесь|тут
         не там жить.1
         @change @place
+        @cancel старый|прежний @place
         @change номер? @place
         @place @change
         номер @place @change
@@ -138,6 +139,8 @@ PHRASES: dict[Cue, str] = {
         @other @when
         @when @other
         другой|иной раз
+        в другой|иной раз @deliver_any
+        @deliver_any в другой|иной раз
         @when не? @unfit
         @when не @fit|тот|та|то|такой
         не @fit|тот|та|то @when
