@@ -95,6 +95,8 @@ def _summary(
     if _retracted(found):
         cues.add(Cue.RETRACTED)
     nouns = {place for place in left if "@plain_noun" in tokens[place].symbols}
+    if len(tokens) > 1 and len(tokens) - 1 in nouns and tokens[-2].form == "а":
+        cues.add(Cue.QUESTION)
     residue = [place for place in left if place < because and place not in nouns and tokens[place].form != "не"]
     cues.update(_derived(tokens, mentions, clock, address))
     if any(number.start not in explained for number in spoken):

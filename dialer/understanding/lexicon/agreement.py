@@ -101,7 +101,6 @@ PHRASES: dict[Cue, str] = {
         =все? в норме
         =все? в сила
         =все @topical
-        @when тот|та|то же
         =он|она|они самый
         @topical
         еще @topical

@@ -114,6 +114,7 @@ PHRASES: dict[Cue, str] = {
         прежний|старый @place
     """,
     Cue.NO_CHANGE: """
+        @when тот|та|то же
         передумать.past @change_inf
         передумать.past @change_inf @place|@when
         не @change
