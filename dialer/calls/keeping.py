@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from dialer.calls.costs import cost_rub, prices
 from dialer.calls.ports import CallPorts
 from dialer.conversation.notes import Talk
 from dialer.ledger.claims import AttemptJob
@@ -16,7 +18,14 @@ log = structlog.get_logger(__name__)
 
 def keep(ports: CallPorts, job: AttemptJob, talk: Talk) -> dict[str, Any]:
     """Save recording and transcript; a full disk costs the files, never the decision."""
-    artifacts: dict[str, Any] = {"sources": talk.sources, "latency_ms": talk.latency_ms}
+    parts = cost_rub(prices(), talk.usage, talk.outcome.talk_s, ports.settings.speech)
+    artifacts: dict[str, Any] = {
+        "sources": talk.sources,
+        "latency_ms": talk.latency_ms,
+        "cost_rub": round(sum(parts.values()), 4),
+        "cost_parts_rub": parts,
+        "usage": asdict(talk.usage),
+    }
     folder = ports.settings.home / "calls" / f"{job.campaign.id}"
     stem = f"{job.order_pk}-{job.number}-{job.attempt_id[:8]}"
     about = {
@@ -25,6 +34,8 @@ def keep(ports: CallPorts, job: AttemptJob, talk: Talk) -> dict[str, Any]:
         "attempt": job.number,
         "disposition": talk.outcome.disposition,
         "decision": talk.outcome.decision,
+        "talk_s": talk.outcome.talk_s,
+        "cost_rub": artifacts["cost_rub"],
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

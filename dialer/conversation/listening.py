@@ -23,7 +23,8 @@ from dialer.conversation.turns import (
     TurnEnded,
     TurnEvent,
 )
-from dialer.speech.ports import Recognizer
+from dialer.domain.usage import usage
+from dialer.speech.ports import Recognizer, duration_s
 
 #: Seconds between ticks of the turn detectors.
 TICK_S = 0.02
@@ -101,6 +102,8 @@ class Listener:
         endless_s: float,
     ) -> None:
         self._recognizer = recognizer
+        #: Kept, for ticks come in the context of another call.
+        self._usage = usage()
         self._loop = asyncio.get_running_loop()
         self._detector = TurnDetector(judges)
         self._ticker = ticker
@@ -227,6 +230,7 @@ class Listener:
             task.exception()  # a dropped early transcription may fail unseen
 
     async def _transcribe(self, pcm: bytes) -> str:
+        self._usage.stt_s += duration_s(pcm)
         text = ""
         async for hypothesis in self._recognizer.transcribe(pcm, hint=self.hint):
             text = hypothesis.text

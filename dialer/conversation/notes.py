@@ -11,6 +11,7 @@ from dialer.conversation.moves import Result
 from dialer.conversation.recording import BotTrack, CustomerTrack, Line, Transcript, save_stereo
 from dialer.domain.intent import Reading
 from dialer.domain.outcome import Disposition, Outcome
+from dialer.domain.usage import Usage, begin_usage
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Talk:
     customer: CustomerTrack
     sources: dict[str, int]
     latency_ms: dict[str, list[int]]
+    usage: Usage
 
     def save_recording(self, path: Path) -> None:
         """Write the stereo WAV."""
@@ -38,6 +40,8 @@ class Notes:
     customer: CustomerTrack = field(default_factory=CustomerTrack)
     sources: Counter[str] = field(default_factory=Counter)
     latency_ms: dict[str, list[int]] = field(default_factory=dict)
+    #: What this call uses of paid services.
+    usage: Usage = field(default_factory=begin_usage)
     _saying: tuple[float, str] | None = None
 
     def bot_begins(self, text: str, at_s: float) -> None:
@@ -78,7 +82,7 @@ class Notes:
         """All of it, at the end of the call; `cause` is the hangup cause if the customer's side ended it."""
         self.bot.end(at_s)
         outcome = _outcome(result, cause, round(at_s, 2))
-        return Talk(outcome, self.transcript, self.bot, self.customer, dict(self.sources), self.latency_ms)
+        return Talk(outcome, self.transcript, self.bot, self.customer, dict(self.sources), self.latency_ms, self.usage)
 
 
 def _outcome(result: Result, cause: int | None, talk_s: float) -> Outcome:

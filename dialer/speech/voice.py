@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from dialer.domain.usage import usage
 from dialer.errors import ProviderError
 from dialer.speech.health import Guard, Limits, close_if_online
 from dialer.speech.ports import Synthesizer, collect
@@ -116,6 +117,7 @@ class Voice:
         known = await asyncio.to_thread(self._cache.get, key)
         if known is not None:
             return known
+        usage().tts_characters += len(text)
         try:
             pcm = await collect(self.guard.stream(lambda: self._primary.speak(text)))
         except ProviderError as error:
@@ -125,6 +127,7 @@ class Voice:
 
     async def _synthesise(self, key: str, sentence: str) -> AsyncGenerator[bytes, None]:
         """A text that breaks off is said again in full by the fallback: twice is better than half."""
+        usage().tts_characters += len(sentence)
         spoken = []
         try:
             async with aclosing(self.guard.stream(lambda: self._primary.speak(sentence))) as chunks:

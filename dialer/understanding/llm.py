@@ -20,6 +20,7 @@ from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dialer.domain.intent import Action, Reading, Source
+from dialer.domain.usage import usage
 from dialer.errors import ConfigError, ProviderBusyError, ProviderError, ProviderTimeoutError
 from dialer.settings import OpenAISettings
 from dialer.understanding.addresses import MAX_ADDRESS
@@ -121,8 +122,16 @@ class OpenAIModel:
                 )
         except (openai.OpenAIError, TimeoutError, ValueError) as error:
             raise translated(error) from error
+        _count(completion)
         choices = completion.choices if isinstance(completion, ChatCompletion) else None
         return choices[0].message.content if choices else None
+
+
+def _count(completion: object) -> None:
+    """Add the tokens to the call's account; a server may leave them out."""
+    if isinstance(completion, ChatCompletion) and completion.usage is not None:
+        usage().llm_input_tokens += completion.usage.prompt_tokens or 0
+        usage().llm_output_tokens += completion.usage.completion_tokens or 0
 
 
 def translated(error: Exception) -> ProviderError:
