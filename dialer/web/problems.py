@@ -98,7 +98,8 @@ def problem_of(error: Exception) -> HttpProblem:
 
 def _our_fault(error: Exception) -> HttpProblem:
     known = isinstance(error, DialerError)
-    log.error("request_failed", error=type(error).__name__, exc_info=None if known else error)
+    reason = str(error) if known else ""
+    log.error("request_failed", error=type(error).__name__, reason=reason, exc_info=None if known else error)
     if isinstance(error, LedgerError | BrokerError) and not error.permanent:
         again = {"Retry-After": str(RETRY_AFTER_S)}
         return HttpProblem(503, "the ledger or the broker is away: try again", headers=again)

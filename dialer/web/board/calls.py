@@ -37,7 +37,7 @@ async def orders(
     after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> HTMLResponse:
     """A campaign's orders, with filters."""
-    campaign = await _campaign(context_of(request), campaign_id)
+    campaign = await campaign_of(context_of(request), campaign_id)
     wanted = OrderFilter(campaign_id=campaign_id, state=state, decision=decision, order_id=order.strip() or None)
     async with context_of(request).ledger.begin() as tx:
         found = await listing.list_orders(tx, wanted, after_pk=after, limit=PAGE_SIZE + 1)
@@ -66,7 +66,7 @@ async def order(pk: Annotated[int, Path(ge=1, le=2**63 - 1)], request: Request, 
         calls = await listing.list_attempts(tx, AttemptFilter(order_pk=pk), limit=100)
     if found is None:
         raise NotFoundError(f"no order has the key {pk}")
-    campaign = await _campaign(context, found.row.campaign_id)
+    campaign = await campaign_of(context, found.row.campaign_id)
     return render.page(
         request,
         "order",
@@ -84,7 +84,7 @@ async def call(attempt_id: AttemptId, request: Request, session: Session) -> HTM
     """One call: what was said, and its recording."""
     context = context_of(request)
     found = await _attempt(context, attempt_id)
-    campaign = await _campaign(context, found.campaign_id)
+    campaign = await campaign_of(context, found.campaign_id)
     return render.page(
         request,
         "call",
@@ -122,7 +122,8 @@ async def _attempt(context: WebContext, attempt_id: str) -> ListedAttempt:
     return found
 
 
-async def _campaign(context: WebContext, campaign_id: int) -> CampaignRow:
+async def campaign_of(context: WebContext, campaign_id: int) -> CampaignRow:
+    """The campaign of that id. Raises NotFoundError."""
     async with context.ledger.begin() as tx:
         found = next((row for row in await list_campaigns(tx) if row.id == campaign_id), None)
     if found is None:

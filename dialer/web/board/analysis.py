@@ -1,0 +1,115 @@
+"""The board's analytics page and its CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
+
+from dialer.reporting import charts
+from dialer.reporting.analytics import Analytics, Bucket
+from dialer.reporting.analytics_queries import ask_analytics
+from dialer.reporting.charts import Column
+from dialer.reporting.operator_cost import load_operator_prices
+from dialer.reporting.regions import ERASED, UNKNOWN
+from dialer.web.board import render
+from dialer.web.board.calls import campaign_of
+from dialer.web.board.language import Speech, speech_of
+from dialer.web.board.pages import CampaignId
+from dialer.web.board.sessions import Session
+from dialer.web.board.words import WEEKDAYS
+from dialer.web.context import WebContext, context_of
+
+router: Final = APIRouter(include_in_schema=False)
+#: Regions beyond these are in the CSV.
+_SHOWN_REGIONS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One chart with its figures. Buckets are named as the reader says them."""
+
+    title: str
+    hint: str
+    svg: str
+    buckets: list[tuple[str, Bucket]]
+
+
+@router.get("/board/campaigns/{campaign_id:int}/analytics")
+async def analytics(campaign_id: CampaignId, request: Request, session: Session) -> HTMLResponse:
+    """Rates, reasons and costs."""
+    context, speech = context_of(request), speech_of(request)
+    campaign = await campaign_of(context, campaign_id)
+    found = await _ask(context, campaign.name, speech.language)
+    return render.page(
+        request,
+        "analytics",
+        session=session,
+        campaign=campaign,
+        section="analytics",
+        found=found,
+        pictures=pictures(found, speech),
+        regions=[(_region_name(speech)(bucket), bucket) for bucket in found.regions[:_SHOWN_REGIONS]],
+    )
+
+
+@router.get("/board/campaigns/{campaign_id:int}/analytics.csv")
+async def analytics_csv(campaign_id: CampaignId, request: Request, _: Session) -> Response:
+    """Every figure, for Excel."""
+    context = context_of(request)
+    campaign = await campaign_of(context, campaign_id)
+    found = await _ask(context, campaign.name, speech_of(request).language)
+    return csv_response(found)
+
+
+def csv_response(found: Analytics) -> Response:
+    """The figures as a file to save."""
+    name = quote(f"{found.campaign}-analytics.csv", safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(found.as_csv().encode("utf-8-sig", "replace"), media_type="text/csv", headers=headers)
+
+
+async def _ask(context: WebContext, name: str, language: str) -> Analytics:
+    prices = load_operator_prices()
+    async with context.ledger.begin() as tx:
+        return await ask_analytics(tx, name, prices=prices, home=context.settings.home, language=language)
+
+
+def pictures(found: Analytics, speech: Speech) -> list[Picture]:
+    """The charts by time and by attempt number."""
+    weekdays = WEEKDAYS[speech.language]
+    return [
+        _picture(speech, "by_hour", found.hours, lambda bucket: bucket.key, every=3, hint=speech("by_hour_hint")),
+        _picture(speech, "by_weekday", found.weekdays, lambda bucket: weekdays[int(bucket.key) - 1]),
+        _picture(speech, "by_number", found.numbers, lambda bucket: bucket.key),
+    ]
+
+
+def _picture(
+    speech: Speech,
+    title: str,
+    buckets: Sequence[Bucket],
+    name: Callable[[Bucket], str],
+    *,
+    every: int = 1,
+    hint: str = "",
+) -> Picture:
+    named = [(name(bucket), bucket) for bucket in buckets]
+    items = [Column(label, bucket.answered, bucket.attempts, _title(speech, label, bucket)) for label, bucket in named]
+    spoken = f"{speech(title)}: " + "; ".join(item.title for item in items if item.whole)
+    return Picture(speech(title), hint, charts.columns(items, spoken, every=every), named)
+
+
+def _title(speech: Speech, label: str, bucket: Bucket) -> str:
+    reach, confirmed = speech.percent(bucket.reach_rate, 0), speech.percent(bucket.confirmation_rate, 0)
+    calls = f"{label}: {speech('calls').lower()} {speech.number(bucket.attempts)}"
+    return f"{calls}, {speech('reach_rate').lower()} {reach}, {speech('confirmation_rate').lower()} {confirmed}"
+
+
+def _region_name(speech: Speech) -> Callable[[Bucket], str]:
+    special = {UNKNOWN: speech("region_unknown"), ERASED: speech("erased")}
+    return lambda bucket: special.get(bucket.key, bucket.key)
