@@ -153,13 +153,15 @@ class Settings(BaseSettings):
         env_prefix="DIALER_",
         env_nested_delimiter="__",
         extra="forbid",
+        hide_input_in_errors=True,
         secrets_dir=os.environ.get("DIALER_SECRETS_DIR"),
     )
 
     #: Folder of embedded services, prompt cache, recordings and transcripts.
     home: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "dialer")
-    database_url: str = ""
-    broker_url: str = ""
+    #: These may hold passwords, so they are never shown.
+    database_url: str = Field(default="", repr=False)
+    broker_url: str = Field(default="", repr=False)
     log_level: str = "INFO"
     log_json: bool = False
     store_name: str = "Твой выбор"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -119,3 +120,27 @@ async def test_a_rolling_restart_of_the_call_workers_drops_no_call(tmp_path: Pat
         assert over.states == {OrderState.DECIDED: 16}
         assert len(live.dials()) == 16
         assert (await live.audit()).clean
+
+
+async def test_neither_secrets_nor_customers_show_in_process_lists_and_logs(tmp_path: Path) -> None:
+    # Given a campaign that has run, with a shop that refuses and a customer who hangs up
+    async with live_campaign(tmp_path, {"confirms": 2, "hangs_up_early": 1, "busy": 1}, lines=4) as live:
+        await live.until(lambda now: now.final >= 2)
+        # When
+        env = live.stack.processes.env
+        secrets = [env["DIALER_ARI__PASSWORD"], env["DIALER_ORDERS_API__TOKEN"], live.stack.redis.url.split("@")[0][9:]]
+        shown = [path.read_text(errors="replace") for path in live.stack.processes.logs.glob("*.log")]
+        shown += _command_lines()
+        # Then
+        assert all(secrets)
+        for text in shown:
+            assert not any(secret in text for secret in secrets)
+            assert "7916555" not in text
+
+
+def _command_lines() -> list[str]:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            lines.append(path.read_text(errors="replace"))
+    return lines

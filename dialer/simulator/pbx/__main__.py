@@ -2,7 +2,7 @@
 
 Without `--world` the contract's callees answer. Once it listens, `{"port", "ari_url", "username", "password",
 "pid"}` is
-printed as one JSON line and written to the `--ready` file. Ends on SIGTERM, SIGINT, or its parent's death.
+printed as one JSON line; with `--ready` it is written to that file, and the line leaves the password out. Ends on SIGTERM, SIGINT, or its parent's death.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def _announce(pbx: SimulatedPbx, ready: Path | None) -> None:
     }
     if ready is not None:
         announce(ready, access)
+        del access["password"]
     sys.stdout.write(json.dumps(access) + "\n")
     sys.stdout.flush()
 
