@@ -1,8 +1,8 @@
 """The simulated PBX as a process: `python -m dialer.simulator.pbx --world world.json --ready ready.json`.
 
 Without `--world` the contract's callees answer. Once it listens, `{"port", "ari_url", "username", "password",
-"pid"}` is
-printed as one JSON line; with `--ready` it is written to that file, and the line leaves the password out. Ends on SIGTERM, SIGINT, or its parent's death.
+"pid"}` is printed as one JSON line; with `--ready` it is written to that file, and the line leaves the password out.
+Ends on SIGTERM, SIGINT, or its parent's death.
 """
 
 from __future__ import annotations
