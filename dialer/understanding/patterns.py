@@ -23,6 +23,8 @@ MAX_GAP = 3
 SOFT = "@soft"
 #: Words that "не" itself may negate; a phrase that "не" opens never reaches across them ("не надо, отмените").
 MODAL = "@neg"
+#: Words that end the reach of "не": "не туда, а на другой адрес".
+TURN = "@turn"
 _NOT = "не"
 
 Kind = TypeVar("Kind")
@@ -112,7 +114,7 @@ class Phrases(Generic[Kind]):
             symbols = words[nxt]
             for child in _step(node, symbols):
                 self._walk(child, words, (*places, nxt), found)
-            if SOFT not in symbols or (node.negates and MODAL in symbols):
+            if SOFT not in symbols or (node.negates and (MODAL in symbols or TURN in symbols)):
                 return
 
 

@@ -128,7 +128,7 @@ _CONFIRM_ORDER = (
     Row(A.CANCEL, these(C.CHANGED_MIND), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=0, confidence=0.8),
     Row(A.CONFIRM, these(C.CONFIRM), unless=NO_CONFIRM | these(C.NO), residue=2, nouns_too=True, confidence=0.95),
     Row(A.CONFIRM, these(C.CONFIRM_PLEASE), unless=NO_CONFIRM | these(C.NO, C.ASKED), residue=0, nouns_too=True),
-    Row(A.CONFIRM, these(C.WAIT), unless=NO_CONFIRM | these(C.NO, C.BUSY), residue=0, confidence=0.85),
+    Row(A.CONFIRM, these(C.WAIT), unless=NO_CONFIRM | these(C.NO, C.BUSY, C.CONTRAST), residue=0, confidence=0.85),
     Row(
         A.CONFIRM,
         WANTING,

@@ -83,6 +83,7 @@ PHRASES: dict[Cue, str] = {
         не желаю|желаем @take?
         не @wanted уже
         уже не @wanted|@topical
+        не @confirm не @wanted
         обойдусь
         обойдемся
     """,
@@ -136,6 +137,7 @@ PHRASES: dict[Cue, str] = {
         не @cancel
         не @refuse
         не @neg @confirm_please отмена|отказ
+        не @confirm не @neg @cancel_inf
         не @neg @confirm_please и @cancel_inf
         не @neg @cancel_inf заказ|доставка?
         не @neg заказ|доставка @cancel_inf

@@ -47,6 +47,7 @@ PHRASES: dict[Cue, str] = {
         @other @place
         @place @other
         @place не тот|та|такой|мой
+        @place только|но @other|@wrong
         не тот|та|мой|такой @place
         номер @place не тот|та|мой
         номер @place @other|@wrong
@@ -72,6 +73,8 @@ PHRASES: dict[Cue, str] = {
         другое|новое место
         @deliver_any на? другое|новое место
         не туда @deliver_any
+        @deliver_any не туда а в|на|по? @other @place
+        не туда а в|на|по? @other @place
         не туда @deliver_you
         не туда везете|доставляете|едете
         не по этот|тот @place
