@@ -96,7 +96,7 @@ class RecentDecision:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Calls that ended in each of the last minutes, the oldest first; the last minute is still running."""
+    """Calls that ended in each of the last minutes, counted back from now; the oldest minute first."""
 
     ended: list[int]
     answered: list[int]

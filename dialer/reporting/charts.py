@@ -13,6 +13,8 @@ from typing import Final
 from markupsafe import Markup, escape
 
 _WIDTH: Final = 100.0
+#: Fewer columns are drawn as wide as if there were so many.
+_LEAST_COLUMNS: Final = 12
 _ROUND: Final = 2 * math.pi * 54
 
 
@@ -75,8 +77,8 @@ def ring(share: float | None, goal: float, text: str, label: str) -> Markup:
 
 def columns(items: Sequence[Column], label: str, *, every: int = 1) -> Markup:
     """Columns as high as their whole, filled as far as their part; every `every`-th is named below it."""
-    step, height, base = 24, 120, 16
-    width = max(len(items), 1) * step
+    step, height, base = 24, 92, 15
+    width = max(len(items), _LEAST_COLUMNS) * step
     most = max((item.whole for item in items), default=0) or 1
     parts = []
     for index, item in enumerate(items):
@@ -92,7 +94,7 @@ def columns(items: Sequence[Column], label: str, *, every: int = 1) -> Markup:
         if index % every == 0:
             parts.append(f'<text x="{x + 9}" y="{height + base - 3}" text-anchor="middle">{escape(item.label)}</text>')
     return Markup(  # noqa: S704 - every inserted text is escaped
-        f'<svg class="columns" viewBox="0 0 {width} {height + base}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="columns{" wide" if len(items) > _LEAST_COLUMNS else ""}" viewBox="0 0 {width} {height + base}" role="img" aria-label="{escape(label)}">'
         f'<line class="axis" x1="0" y1="{height}" x2="{width}" y2="{height}"></line>{"".join(parts)}</svg>'
     )
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse
 from starlette.responses import HTMLResponse
 
+from dialer.conversation.recording import Line
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Decision
 from dialer.errors import NotFoundError
@@ -92,7 +93,7 @@ async def call(attempt_id: AttemptId, request: Request, session: Session) -> HTM
         campaign=campaign,
         section="orders",
         call=found,
-        transcript=await transcript_of(context.settings.home, found.row.artifacts),
+        transcript=_spoken(await transcript_of(context.settings.home, found.row.artifacts)),
         has_recording=_has_recording(context, found),
         zone=ZoneInfo(campaign.plan.window.timezone),
     )
@@ -104,6 +105,12 @@ async def recording(attempt_id: AttemptId, request: Request, _: Session) -> File
     context = context_of(request)
     found = await _attempt(context, attempt_id)
     return FileResponse(recording_of(context.settings.home, found.row.artifacts), media_type="audio/wav")
+
+
+def _spoken(lines: list[dict[str, Any]] | None) -> list[Line]:
+    """The transcript's lines that have words; what a file leaves out has its default."""
+    known = [{name: line[name] for name in Line.__slots__ if name in line} for line in lines or []]
+    return [Line(**line) for line in known if line.get("text")]
 
 
 def _has_recording(context: WebContext, call: ListedAttempt) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -54,8 +55,10 @@ class CampaignSnapshot:
 
     @property
     def per_minute(self) -> float:
-        """Calls that ended, per minute, over the last full minutes."""
-        return sum(self.pace.ended[-1 - PACE_MINUTES : -1]) / PACE_MINUTES
+        """Calls that ended, per minute, over the last minutes or since the start."""
+        running_s = (self.at - (self.campaign.started_at or self.campaign.created_at)).total_seconds()
+        minutes = min(PACE_MINUTES, max(1, math.ceil(running_s / 60)))
+        return sum(self.pace.ended[-minutes:]) / minutes
 
     @property
     def window_open(self) -> bool:

@@ -140,7 +140,6 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "cut_short": ("прерван клиентом", "interrupted"),
     "play_from": ("Слушать с {n}", "Play from {n}"),
     "all_calls": ("Все звонки заказа", "All calls of this order"),
-    "changed_data": ("Изменения", "Changes"),
     "erased": ("данные удалены", "erased"),
     "back": ("Назад", "Back"),
     "problem": ("Не получилось", "That did not work"),
@@ -156,8 +155,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "reload": ("Обновить", "Reload"),
     "by_hour": ("По часам", "By hour of day"),
     "by_hour_hint": (
-        "Местное время клиента. Столбец — звонки, тёмная часть — отвечено.",
-        "The customer's time. Column: calls; dark: answered.",
+        "Местное время клиента. Столбец — звонки, яркая часть — отвечено.",
+        "The customer's time. Column: calls; bright: answered.",
     ),
     "by_weekday": ("По дням недели", "By weekday"),
     "by_number": ("По номеру звонка", "By call number"),

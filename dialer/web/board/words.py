@@ -73,6 +73,10 @@ REASONS: Final[Words] = {
     "duplicate": ("Заказ повторный", "Ordered twice", "blue"),
     "no_reason": ("Без объяснений", "No reason given", "grey2"),
     "other": ("Другое", "Other", "live2"),
+    "operator_unavailable": ("Просил оператора, линия занята", "Wanted one, none was free", "blue"),
+    "too_many_turns": ("Разговор ходил по кругу", "Too many turns", "warn2"),
+    "call_cap": ("Разговор слишком долгий", "Talk too long", "grey"),
+    "voice_failed": ("Отказал голос бота", "The voice failed", "black"),
     "asked": ("Сам попросил", "Asked for one", "good2"),
     "unknown": ("Бот не понял", "Not understood", "warn"),
     "silence": ("Клиент молчал", "Silence", "grey"),
@@ -82,4 +86,40 @@ REASONS: Final[Words] = {
 WEEKDAYS: Final = {
     "ru": ("Пн", "Вт", "Ср", "Чт", "Пт", "Сб", "Вс"),
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
+#: Names of the fields that a customer may change.
+FIELDS: Final[Words] = {
+    "address": ("Новый адрес", "New address", "good2"),
+    "delivery_date": ("Новая дата", "New date", "good3"),
+    "delivery_window": ("Новое время", "New time", "good3"),
+    "reason": ("Причина", "Reason", "warn"),
+    "comment": ("Комментарий", "Comment", "grey"),
+}
+#: Russia's time zones by the cities that name them; others keep their own names.
+CITIES: Final = {
+    "Europe/Kaliningrad": "Калининград",
+    "Europe/Moscow": "Москва",
+    "Europe/Simferopol": "Симферополь",
+    "Europe/Kirov": "Киров",
+    "Europe/Volgograd": "Волгоград",
+    "Europe/Astrakhan": "Астрахань",
+    "Europe/Saratov": "Саратов",
+    "Europe/Ulyanovsk": "Ульяновск",
+    "Europe/Samara": "Самара",
+    "Asia/Yekaterinburg": "Екатеринбург",
+    "Asia/Omsk": "Омск",
+    "Asia/Novosibirsk": "Новосибирск",
+    "Asia/Barnaul": "Барнаул",
+    "Asia/Tomsk": "Томск",
+    "Asia/Novokuznetsk": "Новокузнецк",
+    "Asia/Krasnoyarsk": "Красноярск",
+    "Asia/Irkutsk": "Иркутск",
+    "Asia/Chita": "Чита",
+    "Asia/Yakutsk": "Якутск",
+    "Asia/Vladivostok": "Владивосток",
+    "Asia/Sakhalin": "Сахалин",
+    "Asia/Magadan": "Магадан",
+    "Asia/Srednekolymsk": "Среднеколымск",
+    "Asia/Kamchatka": "Камчатка",
+    "Asia/Anadyr": "Анадырь",
 }
