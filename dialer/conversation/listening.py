@@ -159,7 +159,7 @@ class Listener:
         for event in self._detector.tick(now):
             self._on_event(event)
         if self._unbroken_from is not None and now - self._unbroken_from > self._endless_s:
-            self._unbroken_from = None
+            self._spoken_s, self._unbroken_from = self.spoken_s, None
             self._emit(Voice.ENDLESS)
 
     def _on_event(self, event: TurnEvent) -> None:

@@ -36,9 +36,10 @@ class MachineWatch:
 
     def feed(self, pcm: bytes) -> None:
         """The customer's audio. Costs nothing once forgotten, next to nothing in silence."""
-        if self._detector is None or not self._listener.hears_sound or not self._detector.feed(pcm):
+        if self._detector is None or not self._listener.hears_sound:
             return
-        if self.awaits_beep or self._listener.spoken_s >= SPEECH_BEFORE_BEEP_S:
+        due = self.awaits_beep or self._listener.spoken_s >= SPEECH_BEFORE_BEEP_S
+        if due and self._detector.feed(pcm):
             self._emit(Beeped())
 
     def await_beep(self) -> None:

@@ -38,7 +38,7 @@ def _ends_in_abbreviation(text: str) -> bool:
     if not text.endswith(".") or text.endswith("..."):
         return False
     word = re.split(r"[\s,(]+", text[:-1])[-1].lower()
-    return word in _ABBREVIATIONS or len(word) == 1
+    return word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha())
 
 
 @dataclass(slots=True)
