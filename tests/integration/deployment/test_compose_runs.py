@@ -1,0 +1,176 @@
+"""compose.yaml with its simulation profile, process by process, on real PostgreSQL, Redis and two real Asterisks.
+
+The trunk is the one that a provider would have: registration with a password, calls over SIP, A-law.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dialer.embedded.asterisk_program import find_asterisk
+from tests.support.compose import ROOT, Service, dotenv, read_compose
+from tests.support.compose_stack import LocalStack, wait_for
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(240)]
+
+#: What the guard of a process makes of -SIGTERM.
+ENDED_BY_SIGTERM = 256 - 15
+#: Customers who answer the first call, and what the shop is told of them.
+TOLD = {"confirms": "confirmed", "cancels": "cancelled", "changes_date": "confirmed"}
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, str]:
+    """What scripts/compose-env.sh --simulation prints."""
+    printed = subprocess.run(
+        [ROOT / "scripts/compose-env.sh", "--simulation"], capture_output=True, text=True, check=True
+    ).stdout
+    return dotenv(printed)
+
+
+@pytest.fixture(scope="module")
+def services(variables: dict[str, str]) -> dict[str, Service]:
+    """All services of the simulation but the one that hands over the sample orders."""
+    found = read_compose(variables, profiles=variables["COMPOSE_PROFILES"].split(","))
+    del found["campaign"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, services: dict[str, Service]) -> Iterator[LocalStack]:
+    """Everything up and healthy."""
+    program = find_asterisk()
+    if program is None:
+        reason = "no Asterisk 22.6 or later: run `make asterisk`, or set DIALER_ASTERISK_ROOT"
+        if os.environ.get("DIALER_REQUIRE_REAL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    running = LocalStack(tmp_path_factory.mktemp("c"), program)
+    try:
+        running.up(services)
+        yield running
+    finally:
+        running.close()
+
+
+def _get(url: str, *, token: str = "", login: str = "") -> Any:
+    request = urllib.request.Request(url)
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    if login:
+        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.loads(response.read())
+
+
+def _dialer(stack: LocalStack, service: Service, *words: str) -> str:
+    """The command line inside a container of `service`."""
+    done = subprocess.run(
+        ["dialer", *words], env=stack.environment(service), cwd=stack.home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_campaign_runs_through_the_composed_services(
+    stack: LocalStack, services: dict[str, Service], variables: dict[str, str], tmp_path: Path
+) -> None:
+    orders, told = _sample(stack.home / "simulation/world.json", tmp_path / "orders.csv")
+    api = services["api"]
+    wait_for("the trunk's registration", lambda: _registered(stack, services["asterisk"]), 60)
+
+    _dialer(stack, api, "import", str(orders), "--campaign", "small")
+    _dialer(stack, api, "campaign", "change", "small", "--from", "00:00", "--to", "00:00")
+    _dialer(stack, api, "campaign", "start", "small")
+    campaign = f"http://127.0.0.1:{stack.ports['api']}/api/v1/campaigns/small"
+    wait_for("the campaign's end", lambda: _ended(campaign, variables["DIALER_API__READ_TOKEN"]), 120)
+    wait_for("the shop's knowledge", lambda: len(_effects(stack)) == len(told), 20)
+
+    assert _effects(stack) == told
+    assert "clean" in _dialer(stack, api, "audit")
+    assert len(list((stack.home / "calls").rglob("*.wav"))) == len(told)
+
+
+def _sample(world: Path, target: Path) -> tuple[Path, dict[str, str]]:
+    """One order for each of these personas, and what the shop is to be told."""
+    lives = {phone: about["persona"] for phone, about in json.loads(world.read_text()).items()}
+    phones = {persona: next(phone for phone, who in lives.items() if who == persona) for persona in TOLD}
+    rows = [f"{persona};{phone};3200;2030-01-10" for persona, phone in phones.items()]
+    target.write_text("\n".join(["order_id;phone;amount;delivery_date", *rows]), "utf-8")
+    return target, dict(TOLD)
+
+
+def _effects(stack: LocalStack) -> dict[str, str]:
+    """What the shop was told, by order."""
+    lines = [json.loads(line) for line in (stack.home / "shop.jsonl").read_text().splitlines()]
+    return {line["order_id"]: line["status"] for line in lines if line["kind"] == "effect"}
+
+
+def _registered(stack: LocalStack, asterisk: Service) -> bool:
+    shown = subprocess.run(
+        [
+            *("asterisk", "-C", str(stack.own(asterisk) / "run/etc/asterisk.conf")),
+            *("-rx", "pjsip show registrations"),
+        ],
+        env=stack.environment(asterisk),
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    return "Registered" in shown
+
+
+def _ended(url: str, token: str) -> bool:
+    return bool(_get(url, token=token)["state"] == "finished")
+
+
+def test_flower_wants_a_password(stack: LocalStack, variables: dict[str, str]) -> None:
+    workers = f"http://127.0.0.1:{stack.ports['flower']}/api/workers?refresh=1"
+
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        _get(workers)
+    found = _get(workers, login=f"ops:{variables['FLOWER_PASSWORD']}")
+
+    refused.value.close()
+    assert refused.value.code == 401
+    assert {name.partition("@")[0] for name in found} == {"batch", "calls"}
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis"])
+def test_a_stranger_without_the_password_gets_nothing(
+    stack: LocalStack, services: dict[str, Service], name: str
+) -> None:
+    env = {**stack.environment(services[name]), "PGPASSWORD": "wrong", "REDISCLI_AUTH": ""}
+    port = str(stack.ports[name])
+    words = {
+        "postgres": ["psql", "-h", "127.0.0.1", "-p", port, "-U", "dialer", "-w", "-c", "SELECT 1"],
+        "redis": ["redis-cli", "-h", "127.0.0.1", "-p", port, "ping"],
+    }
+
+    done = subprocess.run(words[name], env=env, capture_output=True, text=True, check=False)
+
+    assert "password" in (done.stderr + done.stdout).lower() or "NOAUTH" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["asterisk", "asterisk-customers"])
+def test_asterisk_has_nothing_to_complain_about(stack: LocalStack, services: dict[str, Service], name: str) -> None:
+    log = stack.own(services[name]) / "log/messages.log"
+
+    complaints = [line for line in log.read_text().splitlines() if "] WARNING[" in line or "] ERROR[" in line]
+
+    assert complaints == []
+
+
+def test_workers_end_in_peace(stack: LocalStack) -> None:
+    for name in ("calls", "batch", "beat", "api", "flower"):
+        assert stack.stop(name) in (0, ENDED_BY_SIGTERM), stack.log_tail(name)
