@@ -266,7 +266,7 @@ class Session:
 
     async def _transfer(self) -> None:
         await self._speaker.wait_over()
-        reached = await hand_over(self._line, self._ports.operator_endpoint, self._script)
+        reached = await hand_over(self._line, self._ports.operator_endpoint, self._script, self._speaker)
         self._queue.put_nowait(moves.TransferEnded(reached=reached))
 
     async def _on_transferred(self) -> None:

@@ -131,6 +131,10 @@ class Speaker:
         self._track.play(pcm, self._now())
         await self._line.play(pcm)
 
+    async def sound(self, pcm: bytes) -> None:
+        """Play something that is not speech."""
+        await self._hand_over(pcm)
+
     async def fill(self, text: str) -> bool:
         """Say a few words while the answer is being made; False if the customer hears something anyway.
 

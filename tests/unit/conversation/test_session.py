@@ -1,5 +1,6 @@
 """Whole conversations: a real script, real ears and real rules on a fake line, in virtual time."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -210,6 +211,26 @@ def test_an_operator_takes_over_and_the_line_lives_until_they_have_talked() -> N
     assert talk.outcome.data == {"transferred": True}
     assert talk.outcome.talk_s > 60
     assert world.results[-1].data == {"transferred": True}
+
+
+def test_the_customer_hears_it_ring_until_somebody_answers() -> None:
+    async def answers_late() -> bool:
+        await asyncio.sleep(9)
+        return True
+
+    def prepare(world: FakeWorld) -> None:
+        world.line.operator = answers_late
+
+    async def story(customer: Customer) -> None:
+        await customer.bot_is_done()
+        await customer.say("Соедините с оператором")
+        await customer.wait(30)
+        customer.line.end(16)
+
+    world, _ = call(story, prepare)
+
+    rings = [end - begin for begin, end in world.line.heard if end - begin == pytest.approx(1.0, abs=0.05)]
+    assert len(rings) >= 2  # the first may join the last words before it
 
 
 def test_an_operator_who_does_not_answer_will_call() -> None:
