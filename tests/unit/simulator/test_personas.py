@@ -13,8 +13,8 @@ from dialer.simulator.personas import LONGEST_CALL_S, PERSONAS
 from dialer.simulator.voices import TIMBRES, say_offline
 from dialer.simulator.world import Resident, World, WorldCallees
 from dialer.speech.ports import FRAME_BYTES, duration_s
-from tests.unit.simulator.fake_phone import converse, say_marked
 from tests.support.virtual_time import run_virtually
+from tests.unit.simulator.fake_phone import converse, say_marked
 
 PHONE = "+79161234567"
 
