@@ -8,3 +8,4 @@ bin=.venv/bin
 "$bin/mypy"
 "$bin/lint-imports"
 "$bin/python" scripts/check_sizes.py
+"$bin/python" scripts/make_configuration_doc.py --check
