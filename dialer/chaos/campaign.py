@@ -167,6 +167,8 @@ class _Campaign:
             for name in self.rng.sample(names, len(names)):
                 await asyncio.sleep(self.rng.uniform(*self.plan.pause_s))
                 moment = self.result.moment
+                if self.result.faults.total() >= self.plan.most_faults:
+                    return
                 if moment.orders and moment.final > moment.orders * _FAULTS_UNTIL and self.result.faults:
                     return
                 self.say(f"{moment.final}/{moment.orders} orders final, {moment.attempts} attempts; now: {name}")

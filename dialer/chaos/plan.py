@@ -46,6 +46,8 @@ class ChaosPlan:
     pause_s: tuple[float, float] = (2.0, 5.0)
     #: Names of the faults to inject; empty: all.
     faults: Sequence[str] = ()
+    #: Faults in all, at most.
+    most_faults: int = 1000
     #: Whether a full disk may be a tiny file system (see `faults.isolate_mounts`).
     may_mount: bool = False
 

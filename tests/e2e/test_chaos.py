@@ -16,12 +16,13 @@ def test_nothing_is_lost_and_nobody_called_twice(tmp_path: Path) -> None:
     # Given a campaign whose every part will fail, with a repetitive broker and clocks that differ
     plan = ChaosPlan(
         out=tmp_path / "chaos",
-        orders=40,
+        orders=30,
         lines=10,
         seed=5,
         minutes=4,
         mischief=True,
-        pause_s=(0.5, 1.5),
+        pause_s=(1.0, 3.0),
+        most_faults=4,
         faults=("call worker killed", "Redis killed, data lost", "PostgreSQL killed", "PBX killed"),
     )
     # When
