@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from dialer.conversation.recording import BotTrack
 from dialer.errors import DialerError
+from dialer.speech.pcm import silence
 from dialer.speech.ports import PromptVoice
 from dialer.speech.spoken import speak_text
 from dialer.telephony.ports import Line
 
 #: Grace over the audio's own length before a sentence counts as heard without its mark.
 MARK_GRACE_S = 1.0
+#: Silence between two sentences; voices leave less than this at their ends.
+SENTENCE_PAUSE_S = 0.2
 
 _ABBREVIATIONS = frozenset(
     "г ул д кв корп стр лит пр просп пер наб ш обл р-н пл б-р бул мкр пос с дер оф под эт руб коп т им св".split()
@@ -124,6 +127,8 @@ class Speaker:
                             begun = True
                             on_first_audio(audible_at)
                 await self._line.mark(sentence.mark)
+                if sentence is not added[-1]:
+                    await self._hand_over(silence(SENTENCE_PAUSE_S))
         except DialerError as error:
             self._on_failure(error)
 

@@ -39,6 +39,8 @@ _POS_CHARACTER = 1
 LEVEL_DBFS = -16.0
 #: Silence left of espeak's own pause at the end.
 _TAIL_S = 0.06
+#: espeak begins a first vowel at full strength.
+_FADE_IN_S = 0.01
 
 #: Words that espeak-ng's Russian dictionary stresses wrongly, as espeak phonemes (found by its phoneme trace).
 _PHONEMES = {"сорок": "[[s'orVk]]", "отмените": "[[Vtm;in;'it;i]]"}
@@ -154,7 +156,7 @@ class OfflineSynthesizer:
         narrow = pcm.without_tail(resample(sound, espeak.sample_rate_hz), _TAIL_S)
         if self._longest_pause_s is not None:
             narrow = pcm.with_short_pauses(narrow, self._longest_pause_s)
-        return pcm.to_slin(pcm.levelled(narrow, LEVEL_DBFS))
+        return pcm.to_slin(pcm.faded_in(pcm.levelled(narrow, LEVEL_DBFS), _FADE_IN_S))
 
     async def speak(self, text: str) -> AsyncIterator[bytes]:
         """See `ports.Synthesizer`; the text comes as one chunk, for it is made in a few milliseconds."""

@@ -67,6 +67,14 @@ def without_tail(samples: Floats, keep_s: float) -> Floats:
     return samples[: int(loud[-1]) + 1 + round(keep_s * SAMPLE_RATE_HZ)] if len(loud) else samples
 
 
+def faded_in(samples: Floats, seconds: float) -> Floats:
+    """Speech that begins from silence: a vowel that starts at full strength clicks."""
+    length = min(len(samples), round(seconds * SAMPLE_RATE_HZ))
+    faded = samples.copy()
+    faded[:length] *= np.linspace(0, 1, length, dtype=np.float32)
+    return faded
+
+
 def levelled(samples: Floats, target_db: float, ceiling: float = 0.89) -> Floats:
     """Speech brought to `target_db` dBFS; peaks over 0.7 of the ceiling are bent, never cut.
 

@@ -47,7 +47,7 @@ LENGTH_RATIO = 1.7
 MAX_SECONDS = 8
 _MAX_BYTES = MAX_SECONDS * BYTES_PER_SECOND
 #: Part of the cache key: raise it when `features` changes.
-_FORMAT = "2"
+_FORMAT = "3"
 
 
 class Renderer(Protocol):

