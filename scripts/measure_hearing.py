@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dialer.conversation.hearing import Hearing, HearingTuning, SpeechEnd, SpeechStart
+from dialer.conversation.hearing import Hearing, HearingTuning, SpeechEnd, SpeechHint, SpeechStart
 from dialer.conversation.hearing_models import JudgePool
 from dialer.speech.ports import FRAME_BYTES
 
@@ -42,6 +42,8 @@ class Group:
     missed: list[str] = field(default_factory=list)
     broken: int = 0
     early: int = 0
+    #: From the first sound to the first hint of speech (what pauses the bot), and to speech that is certain.
+    hint_ms: list[float] = field(default_factory=list)
     onset_ms: list[float] = field(default_factory=list)
     tail_ms: list[float] = field(default_factory=list)
 
@@ -109,21 +111,30 @@ def frames(pcm: bytes) -> Iterator[bytes]:
         yield pcm[start : start + FRAME_BYTES]
 
 
-def listen(samples: Floats, pool: JudgePool, tuning: HearingTuning) -> tuple[list[tuple[float, float]], list[float]]:
-    """Stretches of speech in seconds, and when each start was announced."""
+@dataclass
+class Told:
+    """What hearing told of one sound, in seconds: stretches of speech, when starts were announced, and hints."""
+
+    stretches: list[tuple[float, float]] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
+    hints: list[float] = field(default_factory=list)
+
+
+def listen(samples: Floats, pool: JudgePool, tuning: HearingTuning) -> Told:
     hearing = Hearing(pool, tuning)
     starts: list[float] = []
-    stretches: list[tuple[float, float]] = []
-    told: list[float] = []
+    told = Told()
     for frame in frames(alaw(samples)):
         for edge in hearing.feed(frame):
             if isinstance(edge, SpeechStart):
                 starts.append(edge.position / 16000)
-                told.append(hearing.position / 16000)
+                told.starts.append(hearing.position / 16000)
             elif isinstance(edge, SpeechEnd):
-                stretches.append((starts[-1], edge.position / 16000))
+                told.stretches.append((starts[-1], edge.position / 16000))
+            elif isinstance(edge, SpeechHint):
+                told.hints.append(hearing.position / 16000)
     hearing.close()
-    return stretches, told
+    return told
 
 
 def measure(clips: dict[str, Floats], gain_db: float, noisy: bool, pool: JudgePool, tuning: HearingTuning) -> Group:
@@ -133,18 +144,20 @@ def measure(clips: dict[str, Floats], gain_db: float, noisy: bool, pool: JudgePo
         sound = np.concatenate((lead, clip * 10 ** (gain_db / 20), tail))
         if noisy:
             sound = sound + noise(len(sound), LINE_NOISE_DBFS, random)
-        stretches, told = listen(sound, pool, tuning)
+        told = listen(sound, pool, tuning)
         end = LEAD_S + len(clip) / 8000
-        inside = [at for at in told if LEAD_S - 0.1 < at < end + 0.15]
-        group.early += sum(1 for start, _ in stretches if start < LEAD_S - 0.3)
+        inside = [at for at in told.starts if LEAD_S - 0.1 < at < end + 0.15]
+        group.early += sum(1 for start, _ in told.stretches if start < LEAD_S - 0.3)
         if not inside:
             group.missed.append(name)
             continue
         group.heard += 1
         group.broken += len(inside) > 1 and len(clip) < 0.8 * 8000
         group.onset_ms.append((inside[0] - LEAD_S) * 1000)
-        if stretches:
-            group.tail_ms.append((stretches[-1][1] - end) * 1000)
+        first = min([*(at for at in told.hints if at > LEAD_S - 0.1), inside[0]])
+        group.hint_ms.append((first - LEAD_S) * 1000)
+        if told.stretches:
+            group.tail_ms.append((told.stretches[-1][1] - end) * 1000)
     return group
 
 
@@ -208,8 +221,11 @@ def main() -> None:
         "words cut to 0.20 s": {name: loudest(clip, 0.20) for name, clip in words.items() if len(clip) >= 1600},
         "words cut to 0.15 s": {name: loudest(clip, 0.15) for name, clip in words.items() if len(clip) >= 1200},
     }
-    print("| speech | level | line noise | clips | missed | in pieces | onset ms p50 / p95 | end ms p50 |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        "| speech | level | line noise | clips | missed | in pieces | hint ms p50 / p95 "
+        "| onset ms p50 / p95 | end ms p50 |"
+    )
+    print("| --- " * 9 + "|")
     for kind, some in groups.items():
         for noisy in (False, True):
             for gain in (0.0, -10.0, -20.0):
@@ -218,11 +234,13 @@ def main() -> None:
                 missed = f"{len(group.missed)} ({100 * len(group.missed) / len(some):.1f}%)"
                 print(
                     f"| {kind} | {gain:.0f} dB | {'yes' if noisy else 'no'} | {len(some)} | {missed} | {group.broken} "
+                    f"| {percentile(group.hint_ms, 50)} / {percentile(group.hint_ms, 95)} "
                     f"| {onset} | {percentile(group.tail_ms, 50)} |"
                 )
-    print("\n| not speech | seconds | false triggers |\n| --- | --- | --- |")
+    print("\n| not speech | seconds | false triggers | wrong pauses |\n| --- | --- | --- | --- |")
     for kind, sound in disturbances(sounds).items():
-        print(f"| {kind} | {len(sound) / 8000:.0f} | {len(listen(sound, pool, tuning)[1])} |")
+        told = listen(sound, pool, tuning)
+        print(f"| {kind} | {len(sound) / 8000:.0f} | {len(told.starts)} | {len(told.hints)} |")
     speech = np.concatenate([clip for name, clip in clips.items() if name not in words][:60])
     print("\n| frames of 20 ms | ms of CPU each |\n| --- | --- |")
     for kind, sound in {"silence": np.zeros(480000), "speech": speech}.items():
