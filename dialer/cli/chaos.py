@@ -17,7 +17,7 @@ from dialer.telemetry import configure_logging
 
 
 @click.command("chaos")
-@click.option("--orders", default=300, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--orders", default=300, show_default=True, type=click.IntRange(1, 100_000), help="Orders to call.")
 @click.option("--lines", default=30, show_default=True, type=click.IntRange(1, 200), help="Simultaneous calls.")
 @click.option("--seed", default=1, show_default=True, help="Decides who is called and what fails when.")
 @click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(min=0.5), help="Longest duration.")

@@ -27,16 +27,21 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("phone", nargs=-1, required=True)
-@click.option("--reason", default="added by hand", show_default=True)
-def add_command(*, phone: tuple[str, ...], reason: str) -> None:
+@click.option("--reason", default="added by hand", show_default=True, help="Kept beside the number.")
+@json_option
+def add_command(*, phone: tuple[str, ...], reason: str, as_json: bool) -> None:
     """Put numbers on the list."""
     added = with_ledger(lambda ledger: _add(ledger, [_e164(raw) for raw in phone], reason))
+    if as_json:
+        print_json({"added": added, "known": len(phone) - added})
+        return
     click.echo(f"{added} added, {len(phone) - added} were there already")
 
 
 @command.command("remove")
 @click.argument("phone")
-def remove_command(*, phone: str) -> None:
+@json_option
+def remove_command(*, phone: str, as_json: bool) -> None:
     """Take a number off the list."""
     number = _e164(phone)
 
@@ -46,12 +51,16 @@ def remove_command(*, phone: str) -> None:
         async with ledger.begin() as tx:
             return await dnc.remove(tx, number)
 
-    click.echo("removed" if with_ledger(remove) else "it was not on the list")
+    removed = with_ledger(remove)
+    if as_json:
+        print_json({"removed": removed})
+        return
+    click.echo("removed" if removed else "it was not on the list")
 
 
 @command.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
-@click.option("--reason", default="imported", show_default=True)
+@click.option("--reason", default="imported", show_default=True, help="Kept beside the numbers.")
 @json_option
 def import_command(*, file: TextIO, reason: str, as_json: bool) -> None:
     """Put the numbers of FILE (one per line, - for standard input) on the list; bad lines are named and passed over."""

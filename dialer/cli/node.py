@@ -44,25 +44,33 @@ def list_command(*, as_json: bool) -> None:
 @command.command("drain")
 @click.argument("name")
 @click.option("--wait", "wait_s", type=click.FloatRange(min=0), help="Wait up to so many seconds for its live calls.")
-def drain_command(*, name: str, wait_s: float | None) -> None:
+@json_option
+def drain_command(*, name: str, wait_s: float | None, as_json: bool) -> None:
     """Dial nothing new on a node; its live calls end by themselves.
 
     Exit code 1 if calls are still live after --wait.
     """
     _check(name)
     live = with_ledger(lambda ledger: _drain(ledger, name, wait_s))
-    click.echo(f"{name} is drained; live calls: {live}")
+    if as_json:
+        print_json({"node": name, "drained": True, "calls": live})
+    else:
+        click.echo(f"{name} is drained; live calls: {live}")
     if wait_s is not None and live:
         raise SystemExit(1)
 
 
 @command.command("undrain")
 @click.argument("name")
-def undrain_command(*, name: str) -> None:
+@json_option
+def undrain_command(*, name: str, as_json: bool) -> None:
     """Use a node again."""
     _check(name)
     with_ledger(lambda ledger: _set(ledger, name, drained=False))
-    click.echo(f"{name} takes calls again")
+    if as_json:
+        print_json({"node": name, "drained": False})
+    else:
+        click.echo(f"{name} takes calls again")
 
 
 def _check(name: str) -> None:

@@ -31,14 +31,13 @@ async def check_broker(url: str | None, settings: Settings) -> list[Finding]:
     app = Celery("dialer-doctor", broker=url, set_as_current=False)
     app.conf.broker_transport_options = {"socket_connect_timeout": _CONNECT_TIMEOUT_S, "socket_timeout": 10}
     try:
-        try:
-            await asyncio.to_thread(_knock, app)
-        except BrokerError as error:
-            return [failed("broker", str(error), _advice(str(error)))]
+        await asyncio.to_thread(_knock, app)
         ticks, queues = await asyncio.gather(
             asyncio.to_thread(watch_ticks, app, settings.tick_s * 3 + 2), asyncio.to_thread(_listened_queues, app)
         )
         return [ok("broker", "answers"), *_workers(queues, settings), _beat(ticks)]
+    except BrokerError as error:
+        return [failed("broker", str(error), _advice(str(error)))]
     finally:
         await asyncio.to_thread(app.close)
 

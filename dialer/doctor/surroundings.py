@@ -42,8 +42,10 @@ def _unwise(settings: Settings) -> Iterator[Finding]:
 def _disk(home: Path) -> Finding:
     """Room for recordings, prompts and the embedded database."""
     existing = next(path for path in (home, *home.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
-        return failed("disk", f"{existing} cannot be written", "Give its user the right to, or set DIALER_HOME.")
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return failed(
+            "disk", f"{existing} is no folder that can be written", "Give its user the right to, or set DIALER_HOME."
+        )
     free = shutil.disk_usage(existing).free
     message = f"{free / 1e9:.1f} GB free for recordings and prompts in {home}"
     advice = "Make room, lower retention.recordings_days, or set DIALER_HOME to another disk."

@@ -110,6 +110,8 @@ def test_the_do_not_call_list_takes_numbers_as_people_write_them() -> None:
     assert [row["phone"] for row in _json("dnc", "list")] == ["+79161234567", "+79167654321"]
     assert "removed" in _run("dnc", "remove", "89161234567").stdout
     assert "not on the list" in _run("dnc", "remove", "89161234567").stdout
+    assert _json("dnc", "add", "89161234567", "89167654321") == {"added": 1, "known": 1}
+    assert _json("dnc", "remove", "89161234567") == {"removed": True}
     assert "+79167654321" in _run("dnc", "list").stdout
 
 
