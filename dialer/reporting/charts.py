@@ -93,8 +93,9 @@ def columns(items: Sequence[Column], label: str, *, every: int = 1) -> Markup:
         parts.append(f"<g><title>{title}</title>{hit}{''.join(drawn)}</g>")
         if index % every == 0:
             parts.append(f'<text x="{x + 9}" y="{height + base - 3}" text-anchor="middle">{escape(item.label)}</text>')
+    kind = "columns wide" if len(items) > _LEAST_COLUMNS else "columns"
     return Markup(  # noqa: S704 - every inserted text is escaped
-        f'<svg class="columns{" wide" if len(items) > _LEAST_COLUMNS else ""}" viewBox="0 0 {width} {height + base}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="{kind}" viewBox="0 0 {width} {height + base}" role="img" aria-label="{escape(label)}">'
         f'<line class="axis" x1="0" y1="{height}" x2="{width}" y2="{height}"></line>{"".join(parts)}</svg>'
     )
 
