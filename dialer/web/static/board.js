@@ -41,6 +41,7 @@ function listen() {
 
 if (address) {
   listen();
+  window.addEventListener("offline", () => connected(false));
   setInterval(() => { if (Date.now() - lastWord > SILENT_MS) connected(false); }, 5000);
 }
 
