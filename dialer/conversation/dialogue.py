@@ -68,7 +68,7 @@ def _closing(state: State, event: Event) -> Turn:
     corrects = isinstance(event, Heard) and event.reading.action in _CORRECTIONS
     sure = isinstance(event, Heard) and event.reading.confidence >= state.min_confidence
     if not (corrects and sure and isinstance(event, Heard)) or state.turns >= MAX_TURNS:
-        return state, [Resume()] if isinstance(event, Heard) else []
+        return state, [Resume()] if isinstance(event, Heard | HearingFailed) else []
     reopened = replace(state, step=Step.CONFIRM_ORDER, result=None, turns=state.turns + 1)
     return _answer(reopened, event.reading)
 
@@ -81,6 +81,8 @@ def _take_turn(state: State, event: Event) -> Turn:
             turn = _answer(state, reading_of_key(digit))
         case Silence():
             turn = not_understood(state, "silence")
+        case HearingFailed() if state.step is Step.TRANSFER:
+            turn = state, [Resume()]
         case HearingFailed():
             turn = offer_keys(replace(state, keys_only=True), "unknown")
         case TransferEnded(reached=True):

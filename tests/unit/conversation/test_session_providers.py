@@ -80,6 +80,24 @@ def test_nobody_waits_two_seconds_for_a_slow_voice() -> None:
     assert max(world.waits()) < 2.0
 
 
+def test_words_into_the_goodbye_that_cannot_be_heard_do_not_silence_it() -> None:
+    async def story(customer: Customer) -> None:
+        await customer.bot_is_done()
+        customer.press("1")
+        await customer.bot_speaks(1.0)
+        customer.line.handlers.on_digit("9")
+        await customer.say("Спасибо большое")
+
+    def prepare(world: FakeWorld) -> None:
+        world.recognizer.down = True
+
+    world, talk = call(story, prepare)
+
+    assert talk.outcome.decision is Decision.CONFIRMED
+    assert world.longest_silence() < 2.0
+    assert [line for line in talk.transcript.lines if line.who == "bot"][-1].heard_in_full
+
+
 def test_a_voice_that_fails_altogether_hands_the_order_to_an_operator() -> None:
     def prepare(world: FakeWorld) -> None:
         world.voice.down = True
