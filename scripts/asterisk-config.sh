@@ -62,6 +62,8 @@ if [ -n "${EXTERNAL_ADDRESS:-}" ]; then
         echo "external_signaling_address = $EXTERNAL_ADDRESS"
         for network in ${LOCAL_NETWORKS:-10.0.0.0/8 172.16.0.0/12 192.168.0.0/16}; do echo "local_net = $network"; done
     } > "$TARGET/pjsip_nat.conf"
+    # Asterisk dislikes to include one file twice.
+    cp "$TARGET/pjsip_nat.conf" "$TARGET/pjsip_nat_tls.conf"
 else
-    rm -f "$TARGET/pjsip_nat.conf"
+    rm -f "$TARGET/pjsip_nat.conf" "$TARGET/pjsip_nat_tls.conf"
 fi
