@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from sqlalchemy import text
 
 from dialer import campaigns, pickup
 from dialer.errors import ConfigError, LedgerError
@@ -281,6 +282,10 @@ async def test_a_file_that_grows_under_the_import_is_imported_to_its_end(
     assert shop.tree() == ["done/orders.csv"]
 
 
+def _is_work_left(folder: Path) -> bool:
+    return any(folder.glob("*/*.csv")) or any(folder.glob("*/working/*.csv"))
+
+
 def _look(url: str, folder: Path, start: Any, results: Any) -> None:
     """A worker process."""
 
@@ -288,7 +293,7 @@ def _look(url: str, folder: Path, start: Any, results: Any) -> None:
         ledger = Ledger(url)
         start.wait()
         files = accepted = duplicates = 0
-        for _ in range(10):
+        while _is_work_left(folder):
             counts = await pickup.pick_up(
                 ledger, folder, allowed_prefixes=("7",), stable_s=0, clock=lambda: time.time() + LATER
             )
@@ -301,8 +306,9 @@ def _look(url: str, folder: Path, start: Any, results: Any) -> None:
 
 
 async def test_several_workers_import_every_file_once(shop: Shop, ledger: Ledger, database_url: str) -> None:
-    for number in range(12):
-        rows = "".join(f"B-{number}-{row};8916{number:03d}{row:04d};100\n" for row in range(50))
+    files, rows_each = 6, 4000
+    for number in range(files):
+        rows = "".join(f"B-{number}-{row};8916{number:03d}{row:04d};100\n" for row in range(rows_each))
         shop.lay(HEADER + rows, f"part-{number}.csv")
     context = multiprocessing.get_context("spawn")
     results, start = context.Queue(), context.Barrier(3)
@@ -316,7 +322,9 @@ async def test_several_workers_import_every_file_once(shop: Shop, ledger: Ledger
     for worker in workers:
         await asyncio.to_thread(worker.join)
 
-    assert [sum(column) for column in zip(*found, strict=True)] == [12, 600, 0]
+    assert [sum(column) for column in zip(*found, strict=True)] == [files, files * rows_each, 0]
     campaign = await campaigns.find_campaign(ledger, "ночь")
     async with ledger.begin() as tx:
-        assert sum((await count_orders(tx, campaign.id)).values()) == 600
+        assert sum((await count_orders(tx, campaign.id)).values()) == files * rows_each
+        imports = await tx.execute(text("SELECT count(*) FROM batches WHERE source LIKE 'part-%'"))
+        assert imports.scalar_one() == files

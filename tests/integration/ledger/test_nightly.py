@@ -20,6 +20,7 @@ from tests.support.factories import (
     NO_ANSWER,
     make_campaign,
     make_order,
+    make_plan,
     order_of,
     release,
     release_and_claim,
@@ -173,6 +174,15 @@ async def test_every_night_has_one_opening_when_clocks_change(
     openings = sorted({moment for moment in remembered if moment is not None})
     assert remembered[-1] == openings[-1]
     assert [f"{opening.astimezone(UTC):%d %H:%M}" for opening in openings] == nights
+
+
+def test_an_opening_in_the_first_pass_of_an_hour_is_known_in_its_second() -> None:
+    window = CallingWindow(time(0), time(0), "Europe/Berlin")
+    plan = make_plan(cron="30 2 * * *", window=window)
+
+    last = campaigns.last_opening(plan, datetime(2026, 10, 25, 1, 10, tzinfo=UTC))
+
+    assert last == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 
 
 class TestDays:
