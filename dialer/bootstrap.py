@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from dialer import calls, campaigns, delivery, pickup
+from dialer import calls, campaigns, delivery, pickup, privacy
 from dialer.campaigns import Hangup
 from dialer.conversation.comprehension import SessionPorts
 from dialer.conversation.hearing_models import JudgePool
@@ -197,6 +197,10 @@ class Runtime:
         """Tell the shop what is due."""
         if self._orders is not None:
             await delivery.deliver_due(self._ledger, self._orders, settings=self._settings.orders_api)
+
+    async def purge(self) -> None:
+        """Remove recordings and transcripts whose time has run out."""
+        await privacy.purge(self._ledger, self._settings.home, self._settings.retention)
 
     async def close(self) -> None:
         """Hang up what still runs and disconnect from everything."""

@@ -14,7 +14,7 @@ from dialer.telemetry import configure_logging
 from workers.loop_host import LoopHost
 from workers.schedule import beat_schedule
 
-TASKS = ["tasks.calls", "tasks.campaigns", "tasks.delivery", "tasks.pickup"]
+TASKS = ["tasks.calls", "tasks.campaigns", "tasks.delivery", "tasks.pickup", "tasks.privacy"]
 CALLS_QUEUE = "calls"
 BATCH_QUEUE = "batch"
 

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "api": ("dialer.cli.api", "Serve the JSON API, the live board and metrics."),
     "node": ("dialer.cli.node", "The Asterisk nodes: list, drain, undrain."),
     "migrate": ("dialer.cli.migrate", "Bring the database to this release's tables."),
+    "erase": ("dialer.cli.erase", "Forget an order's customer."),
     "dnc": ("dialer.cli.dnc", "The do-not-call list."),
     "completion": ("dialer.cli.completion", "A completion script for bash, zsh or fish."),
 }

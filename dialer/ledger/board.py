@@ -103,7 +103,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderHealth:
+class ReplyTimes:
     """One stage of the bot's replies over the last minutes, in milliseconds."""
 
     stage: str
@@ -129,7 +129,7 @@ _PACE = text(
     GROUP BY minutes_ago
     """
 )
-_HEALTH = text(
+_REPLY_TIMES = text(
     """
     SELECT stage.key AS stage, count(*) AS turns,
         percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(turn.value AS double precision)) AS p50_ms,
@@ -158,9 +158,7 @@ async def pace(tx: AsyncConnection, campaign_id: int, now: datetime, minutes: in
     return result
 
 
-async def provider_health(
-    tx: AsyncConnection, campaign_id: int, now: datetime, minutes: int = 15
-) -> list[ProviderHealth]:
+async def reply_times(tx: AsyncConnection, campaign_id: int, now: datetime, minutes: int = 15) -> list[ReplyTimes]:
     """How quick hearing, understanding and speaking have been in the last `minutes`."""
-    rows = await tx.execute(_HEALTH, {"campaign": campaign_id, "now": now, "minutes": minutes})
-    return [ProviderHealth(row.stage, row.turns, row.p50_ms, row.p95_ms) for row in rows]
+    rows = await tx.execute(_REPLY_TIMES, {"campaign": campaign_id, "now": now, "minutes": minutes})
+    return [ReplyTimes(row.stage, row.turns, row.p50_ms, row.p95_ms) for row in rows]

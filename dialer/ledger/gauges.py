@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.campaign import CampaignState
 from dialer.ledger.campaigns import CampaignRow, list_campaigns
+from dialer.ledger.providers import ProviderStanding, standings
 from dialer.ledger.tables import LIVE_SQL, RELEASABLE_SQL
 from dialer.ledger.trunks import BREAKER_THRESHOLD
 
@@ -105,6 +106,7 @@ class Gauges:
     outbox_oldest: datetime | None
     outbox_dead: int
     trunks: list[Trunk] = field(default_factory=list)
+    providers: list[ProviderStanding] = field(default_factory=list)
 
 
 async def read_gauges(tx: AsyncConnection, now: datetime) -> Gauges:
@@ -130,6 +132,7 @@ async def read_gauges(tx: AsyncConnection, now: datetime) -> Gauges:
         outbox_oldest=outbox["oldest"],
         outbox_dead=outbox["dead"],
         trunks=await read_trunks(tx, now),
+        providers=await standings(tx, now),
     )
 
 

@@ -118,6 +118,7 @@ def families(gauges: Gauges) -> Iterator[Metric]:
         state.add_metric([trunk.name], _BREAKER[trunk.breaker])
         failures.add_metric([trunk.name], trunk.failures)
     yield from (state, failures)
+    yield from _providers(gauges)
 
 
 def _campaigns(gauges: Gauges) -> Iterator[Metric]:
@@ -173,6 +174,15 @@ def _queues(gauges: Gauges) -> Iterator[Metric]:
     }
     for name, (text, value) in plain.items():
         yield GaugeMetricFamily(name, text, value=value)
+
+
+def _providers(gauges: Gauges) -> Iterator[Metric]:
+    workers = GaugeMetricFamily("dialer_provider_workers", "Call workers that use it.", labels=["provider"])
+    lost = GaugeMetricFamily("dialer_provider_unhealthy_workers", "Workers whose breaker is open.", labels=["provider"])
+    for standing in gauges.providers:
+        workers.add_metric([standing.provider], standing.workers)
+        lost.add_metric([standing.provider], standing.unhealthy)
+    yield from (workers, lost)
 
 
 def _age_s(gauges: Gauges, moment: datetime | None) -> float:

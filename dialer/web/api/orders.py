@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import FileResponse
 
-from dialer import campaigns
+from dialer import campaigns, privacy
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Decision, Disposition
 from dialer.errors import InputError, NotFoundError
@@ -16,7 +16,7 @@ from dialer.intake import parse_phone
 from dialer.ledger import listing
 from dialer.ledger.listing import AttemptFilter, AttemptPlace, ListedAttempt, ListedOrder, OrderFilter
 from dialer.web.api import schemas
-from dialer.web.api.access import Context, Reader, Unmask, shown_phone
+from dialer.web.api.access import Context, Controller, Reader, Unmask, shown_phone
 from dialer.web.artifacts import recording_of, transcript_of
 from dialer.web.context import WebContext
 from dialer.web.problems import documented
@@ -108,6 +108,21 @@ async def show_order(pk: Key, context: Context, scope: Reader, unmask: Unmask = 
         data=found.data,
         tries=[attempt_out(item) for item in reversed(tries)],
     )
+
+
+@router.post("/orders/{pk:int}/erase", summary="Forget an order's customer", responses=documented(404, 409))
+async def erase_order(pk: Key, context: Context, _: Controller) -> schemas.Erased:
+    """Removes phone, name, address, recordings and transcripts for good; the order stays in every count.
+
+    Refused while the order is being called, or before the shop has its decision.
+    """
+    async with context.ledger.begin() as tx:
+        found = await listing.find_order(tx, pk)
+    if found is None:
+        raise NotFoundError(f"no order has the key {pk}")
+    order_id = found.row.order.order_id
+    counts = await privacy.erase_order(context.ledger, context.settings.home, order_id, campaign=found.campaign)
+    return schemas.Erased(files=counts.files)
 
 
 @router.get("/attempts", summary="Attempts", responses=documented(404))

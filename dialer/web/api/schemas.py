@@ -238,6 +238,12 @@ class OrderDetail(Order):
     tries: list[Attempt]
 
 
+class Erased(BaseModel):
+    """What was removed with an order's personal data."""
+
+    files: int = Field(description="Recordings and transcripts.")
+
+
 class PhoneSearch(Strict):
     """A phone number travels in the body: addresses end up in logs."""
 

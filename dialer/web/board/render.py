@@ -41,7 +41,7 @@ def environment() -> Environment:
         "slices": slices,
         "legend": legend,
         "GOAL": CONFIRMATION_GOAL,
-        "STAGES": frozenset(key for key in TEXTS if key.startswith("stage_")),
+        "STAGES": frozenset(key for key in TEXTS if key.startswith(("stage_", "provider_"))),
     }
     return made
 

@@ -19,6 +19,7 @@ from dialer.errors import NotFoundError
 from dialer.ledger import board
 from dialer.ledger.campaigns import CampaignRow, list_campaigns
 from dialer.ledger.gauges import Due, Trunk, read_due, read_trunks
+from dialer.ledger.providers import ProviderStanding, standings
 from dialer.ledger.store import Ledger
 from dialer.reporting.model import Report
 
@@ -44,7 +45,8 @@ class CampaignSnapshot:
     live: list[board.LiveCall]
     recent: list[board.RecentDecision]
     pace: board.Pace
-    health: list[board.ProviderHealth]
+    reply_times: list[board.ReplyTimes]
+    providers: list[ProviderStanding]
     trunks: list[Trunk]
     due: Due
 
@@ -130,7 +132,8 @@ async def _read(tx: AsyncConnection, now: datetime, campaign_id: int) -> Campaig
         live=await board.live_calls(tx, campaign.id, limit=_SHOWN_CALLS),
         recent=await board.recent_decisions(tx, campaign.id, limit=_SHOWN_DECISIONS),
         pace=await board.pace(tx, campaign.id, now),
-        health=await board.provider_health(tx, campaign.id, now),
+        reply_times=await board.reply_times(tx, campaign.id, now),
+        providers=await standings(tx, now),
         trunks=await read_trunks(tx, now),
         due=(await read_due(tx, [campaign], now)).get(campaign.id, Due()),
     )
