@@ -27,6 +27,8 @@ _AMOUNT = re.compile(
     r"\s*(?:₽|рублей|рубля|рубль|руб\b\.?|р\.)(?:\s+(?P<more>\d{1,2})\s+(?:копеек|копейки|копейка|коп\b\.?))?",
     re.IGNORECASE,
 )
+#: What no rule has claimed ("0 0000").
+_FIGURES = re.compile(r"[0-9]+")
 _NUMBER = re.compile(
     r"\b(?P<word>номер(?:а|у|ом|е)?|№|заказ(?:а|у|ом|е)?)\s*"
     r"(?P<code>(?:[A-Za-zА-ЯЁ]{1,5}[-/ ]?)?\d[\d/-]*(?:-?[A-Za-zА-ЯЁ]{1,4})?)(?!\w)"
@@ -85,6 +87,7 @@ def speak_text(text: str, today: date | None = None) -> str:
     text = speak_dates(text, today)
     text = speak_address(text)
     text = speak_counts(text)
+    text = _FIGURES.sub(lambda found: f" {in_groups(found.group())} ", text)
     return _SPACES.sub(" ", text).strip()
 
 

@@ -41,9 +41,8 @@ def spoken(text: str, variant: str = "ru+m1") -> bytes:
     return OfflineSynthesizer(variant, words_per_minute=160, longest_pause_s=0.1).render(text)
 
 
-@cache
 def judges() -> JudgePool:
-    """The real models, loaded once."""
+    """The real models, in a pool of the caller's own: what another test keeps must not change what is heard."""
     pool = JudgePool(limit=2, reserve=2)
     pool.warm()
     return pool
