@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -187,8 +186,11 @@ class Leg:
             return Disposition.HUNG_UP if self.answered.done() else self._failure()
         if self.answered.done():
             return None
-        with contextlib.suppress(AriUnavailableError):  # `close` makes sure
+        try:
             await self.hangup("no_answer")
+        except (AriUnavailableError, AriError) as error:
+            log.warning("ringing_left_to_close", channel=self.channel_id, reason=str(error))
+            return Disposition.LOST
         await asyncio.wait({self.ended}, timeout=_STASIS_WAIT_S)
         return Disposition.NO_ANSWER
 

@@ -61,7 +61,7 @@ class Line(Protocol):
         """Originate and wait for answer, failure or ring timeout; on answer, connect the media.
 
         HUNG_UP means that the customer answered and left before the media was connected; LOST that the channel
-        ended while the connection to Asterisk was away. Raises ConflictError when a channel with this id already
+        ended, or that nobody can say whether the phone has rung, while the connection to Asterisk was away. Raises ConflictError when a channel with this id already
         lives (a second dial of one attempt), InputError for a number that must not be dialed, AriUnavailableError
         or AriError when Asterisk cannot be asked, MediaError when the call was answered but its audio could not be
         connected. `close` must follow on every path, cancellation included.
@@ -104,7 +104,11 @@ class Line(Protocol):
         ...
 
     async def close(self) -> None:
-        """Tear everything down (media socket, bridge, channels); safe to call twice and on every path."""
+        """Tear everything down (media socket, bridge, channels); safe to call twice and on every path.
+
+        Returns once the customer's phone is surely free: while Asterisk cannot be asked, that may take as long as its
+        own cap on the call.
+        """
         ...
 
 

@@ -126,3 +126,22 @@ async def test_the_events_alone_can_be_cut_and_come_back() -> None:
         assert "attempt-1" in wire.pbx.live_channels
         await close()
         assert "attempt-1" not in wire.pbx.live_channels
+
+
+async def test_a_pbx_that_is_just_starting_refuses_nothing() -> None:
+    # Given a phone that rings until the ring timeout, when its PBX has just been restarted
+    async with wired() as wire:
+
+        async def not_booted(_channel_id: str, _reason: str = "normal") -> bool:
+            raise AriUnavailableError('{"message":"Asterisk not booted"}')
+
+        hangup = wire.switch.ari.hangup
+        wire.switch.ari.hangup = not_booted  # type: ignore[method-assign]
+        dialing, close = wire.dial(RINGS_FOREVER, ring_timeout_s=0.5)
+        # When
+        result = await dialing
+        wire.switch.ari.hangup = hangup  # type: ignore[method-assign]
+        await close()
+        # Then the phone has rung for nothing, which counts
+        assert result.disposition is Disposition.LOST
+        assert wire.pbx.live_channels == []

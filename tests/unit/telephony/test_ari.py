@@ -214,3 +214,16 @@ async def test_without_events_nobody_waits_for_ever(ari: AriClient) -> None:
 
     with pytest.raises(AriUnavailableError):
         await events.wait_connected(0.01)
+
+
+async def test_an_asterisk_that_is_starting_is_unavailable_and_refuses_nothing(
+    server: tuple[FakeAri, AriSettings],
+) -> None:
+    # Given
+    fake, settings = server
+    fake.answer = answers(503, {"message": "Asterisk not booted"})
+    client = AriClient(settings, "test")
+    # When, then
+    with pytest.raises(AriUnavailableError):
+        await client.hangup("a-1")
+    await client.close()
