@@ -87,7 +87,7 @@ class Signer:
     def read(self, value: str, now_s: float) -> BrowserSession | None:
         """The session of a cookie's value; None if it is not ours or has run out."""
         payload, _, signature = value[:_LONGEST_SESSION].partition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign("session", payload).encode()):
+        if not same(signature, self._sign("session", payload)):
             return None
         facts = json.loads(_decode(payload))
         if facts["until"] <= now_s:
