@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -33,7 +34,8 @@ def command(*, host: str | None, port: int | None) -> None:
     config = settings()
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     config = config.model_copy(update={"api": config.api.model_copy(update=given)})
-    asyncio.run(_serve(_with_token(config)))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(_with_token(config)))
 
 
 def _with_token(config: Settings) -> Settings:
