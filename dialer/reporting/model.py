@@ -8,7 +8,10 @@ from typing import Any, Final
 
 from dialer.domain.order import LIVE_STATES, OrderState
 from dialer.domain.outcome import CONFIRMING, Decision
+from dialer.domain.privacy import mask_phone
 
+#: A phone number as it may be shown.
+masked_phone: Final = mask_phone
 #: The business goal: more than this share of the decided orders confirmed.
 CONFIRMATION_GOAL: Final = 0.85
 
@@ -241,11 +244,6 @@ class OrderLine:
     delivery: str | None
     data: dict[str, Any]
     attempts: list[AttemptLine]
-
-
-def masked_phone(phone: str) -> str:
-    """`+79161234567` to `+7 916 ***-**-67`: enough to recognise, too little to call."""
-    return f"{phone[:2]} {phone[2:5]} ***-**-{phone[-2:]}" if len(phone) >= 10 else "***"
 
 
 def _iso(moment: datetime | None) -> str | None:
