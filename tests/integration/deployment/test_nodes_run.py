@@ -62,14 +62,14 @@ def _start_workers(stack: Stack) -> None:
 async def test_a_node_that_dies_costs_its_live_calls_only(tmp_path: Path) -> None:
     orders = [make_order() for _ in range(ORDERS)]
     world = World.assign([order.phone for order in orders], seed=1, weights={"confirms": 1})
-    stack = Stack(StackPlan(tmp_path, lines=8, time_scale=900.0), world)
+    stack = Stack(StackPlan(tmp_path, lines=8, time_scale=900.0, settings={"DIALER_CALLS__CAP_MARGIN_S": "1"}), world)
     ledger: Ledger | None = None
     try:
         stack.start_services()
         _start_second_pbx(stack)
         _start_workers(stack)
         ledger = Ledger(stack.postgres.url)
-        plan = make_plan(name="two", lines=8, ring_timeout_s=5.0, max_call_s=40.0)
+        plan = make_plan(name="two", lines=8, ring_timeout_s=5.0, max_call_s=30.0)
         await campaigns.import_orders(ledger, "two", [orders], create_if_missing=plan)
         await campaigns.start(ledger, "two")
         await _eventually(lambda: _both_talk(ledger), "calls on both nodes")
@@ -78,10 +78,12 @@ async def test_a_node_that_dies_costs_its_live_calls_only(tmp_path: Path) -> Non
 
         stack.processes.signal("pbx2", signal.SIGKILL)
         await _eventually(lambda: _finished(ledger), "the campaign's end")
+        now = await ledger.now()
 
         async with ledger.begin() as tx:
             ended = [(row.node, row.disposition, row.many) for row in await tx.execute(_ENDED)]
-            assert (await audit(tx, await ledger.now())).clean
+        async with ledger.begin() as tx:
+            assert (await audit(tx, now)).clean
     finally:
         if ledger is not None:
             await ledger.close()
