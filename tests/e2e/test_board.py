@@ -39,6 +39,15 @@ LINES = [
 ]
 
 
+#: Resolves once a property of the audio is at least so large.
+AUDIO_REACHES = """([property, least, event]) => new Promise((done) => {
+    const audio = document.getElementById("recording");
+    const look = () => { if (audio[property] >= least) done(); };
+    audio.addEventListener(event, look);
+    look();
+})"""
+
+
 @dataclass(frozen=True)
 class Board:
     """A running board and the ledger below it."""
@@ -189,10 +198,10 @@ def test_a_call_can_be_read_and_heard(board: Board, desktop: Watched) -> None:
 
     see(page, "Нет, <b>отмените</b>", ".customer")
     see(page, "отменяет", ".customer")
-    page.wait_for_function("document.getElementById('recording').readyState >= 1")
+    page.evaluate(AUDIO_REACHES, ["readyState", 1, "loadedmetadata"])
     assert page.evaluate("document.getElementById('recording').duration") == pytest.approx(3.0, abs=0.05)
     page.locator(".seek").nth(1).click()
-    page.wait_for_function("document.getElementById('recording').currentTime >= 1.2")
+    page.evaluate(AUDIO_REACHES, ["currentTime", 1.2, "timeupdate"])
     assert desktop.complaints == []
 
 
