@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from tests.support.real_parts import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,12 +26,9 @@ PHONE = {"width": 320, "height": 640}
 def chromium() -> str:
     """The browser's program. Without one the test is skipped, or fails where everything must be real."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is not None:
-        return found
-    reason = "no Chromium on this machine: scripts/chromium.sh installs one"
-    if os.environ.get("DIALER_REQUIRE_REAL"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if found is None:
+        missing("no Chromium on this machine: scripts/chromium.sh installs one")
+    return found
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 import urllib.error
 import urllib.request
@@ -20,6 +19,7 @@ import pytest
 from dialer.embedded.asterisk_program import find_asterisk
 from tests.support.compose import ROOT, Service, dotenv, read_compose
 from tests.support.compose_stack import LocalStack, wait_for
+from tests.support.real_parts import missing_asterisk
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(240)]
 
@@ -51,10 +51,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, services: dict[str, Service]
     """Everything up and healthy."""
     program = find_asterisk()
     if program is None:
-        reason = "no Asterisk 22.6 or later: run `make asterisk`, or set DIALER_ASTERISK_ROOT"
-        if os.environ.get("DIALER_REQUIRE_REAL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing_asterisk()
     running = LocalStack(tmp_path_factory.mktemp("c"), program)
     try:
         running.up(services)

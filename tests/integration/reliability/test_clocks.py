@@ -8,8 +8,6 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from dialer import campaigns
 from dialer.chaos.mischief_plan import build_clock_shim
 from dialer.ledger import claims
@@ -17,6 +15,7 @@ from dialer.ledger.claims import Released
 from dialer.ledger.store import Ledger
 from tasks.campaigns import PLACE_CALL_EXPIRES_S
 from tests.support.factories import NODE, make_order, make_plan
+from tests.support.real_parts import missing
 from workers.schedule import beat_schedule
 
 HOUR = 3600
@@ -43,7 +42,7 @@ async def test_a_worker_whose_clock_is_an_hour_ahead_gets_no_longer_lease(
     # Given a process whose clock is wrong, and an attempt for it
     shim = build_clock_shim(tmp_path)
     if shim is None:
-        pytest.skip("no C compiler")
+        missing("no C compiler: the wrong clock is a small preloaded library")
     await campaigns.create_campaign(ledger, make_plan(name="c"))
     await campaigns.import_orders(ledger, "c", [[make_order(order_id="1")]])
     await campaigns.start(ledger, "c")
