@@ -107,28 +107,13 @@ def at_verify_cancel(state: State, reading: Reading) -> Turn:
     return ask(state, Step.CONFIRM_ORDER, Say("order_question"))
 
 
-def at_ask_address(state: State, reading: Reading) -> Turn:
-    """ "Say the new address"."""
+def at_dictation(state: State, reading: Reading) -> Turn:
+    """ "Say the new address", "Which day suits you?": what is dictated is taken as at the order's question."""
     match reading.action:
-        case Action.CHANGE_ADDRESS:
-            return new_address(state, reading)
-        case Action.CANCEL | Action.CHANGE_DATE:
+        case Action.CHANGE_ADDRESS | Action.CHANGE_DATE | Action.CANCEL:
             return at_order(state, reading)
         case Action.CONFIRM if reading.source is not Source.DTMF:
             # "Leave it as it was": back to the order's question.
-            return ask(state, Step.CONFIRM_ORDER, Say("order_question"))
-        case _:
-            return not_understood(state, "unknown")
-
-
-def at_ask_date(state: State, reading: Reading) -> Turn:
-    """ "Which day suits you?" """
-    match reading.action:
-        case Action.CHANGE_DATE:
-            return new_date(state, reading)
-        case Action.CANCEL | Action.CHANGE_ADDRESS:
-            return at_order(state, reading)
-        case Action.CONFIRM if reading.source is not Source.DTMF:
             return ask(state, Step.CONFIRM_ORDER, Say("order_question"))
         case _:
             return not_understood(state, "unknown")
@@ -140,7 +125,7 @@ def at_verify_address(state: State, reading: Reading) -> Turn:
         return _verified(state, reading, "address_changed", Decision.ADDRESS_CHANGED)
     if reading.action is Action.CANCEL and reading.source is Source.DTMF:
         return new_address(state, reading)
-    return at_ask_address(state, reading)
+    return at_dictation(state, reading)
 
 
 def at_verify_date(state: State, reading: Reading) -> Turn:
@@ -149,7 +134,7 @@ def at_verify_date(state: State, reading: Reading) -> Turn:
         return _verified(state, reading, "date_changed", Decision.DATE_CHANGED)
     if reading.action is Action.CANCEL and reading.source is Source.DTMF:
         return new_date(state, reading)
-    return at_ask_date(state, reading)
+    return at_dictation(state, reading)
 
 
 def _verified(state: State, reading: Reading, prompt: str, decision: Decision) -> Turn:
@@ -174,9 +159,9 @@ AT_STEP: dict[Step, Answer] = {
     Step.VERIFY_CONFIRM: at_order,
     Step.KEYPAD: at_order,
     Step.VERIFY_CANCEL: at_verify_cancel,
-    Step.ASK_ADDRESS: at_ask_address,
+    Step.ASK_ADDRESS: at_dictation,
     Step.VERIFY_ADDRESS: at_verify_address,
-    Step.ASK_DATE: at_ask_date,
+    Step.ASK_DATE: at_dictation,
     Step.VERIFY_DATE: at_verify_date,
     Step.ASK_TIME: at_ask_time,
     Step.TRANSFER: go_on,

@@ -23,10 +23,9 @@ from pydantic import SecretStr
 from dialer.errors import AriError, AriUnavailableError, DialerError, MediaError
 from dialer.settings import AriSettings
 from dialer.simulator.asterisk_phone import MEDIA_PREFIX, AsteriskPhone, CustomersAri, has_gone, media_id
-from dialer.simulator.diary import Diary
-from dialer.simulator.pbx import Callees, contract_callees
+from dialer.simulator.options import add_world_options, callees_of
+from dialer.simulator.pbx import Callees
 from dialer.simulator.process import announce, die_with_parent, stop_on_signals
-from dialer.simulator.world import World, WorldCallees
 
 log = structlog.get_logger()
 
@@ -134,18 +133,12 @@ def main() -> None:
     """Parse, connect, serve."""
     parser = argparse.ArgumentParser(prog="python -m dialer.simulator.customers", description="Simulated customers.")
     parser.add_argument("--ari-url", required=True, help="for example http://127.0.0.1:8088/ari")
-    parser.add_argument("--username", default="dialer")
-    parser.add_argument("--password-env", default="DIALER_ARI__PASSWORD", help="variable that holds the password")
     parser.add_argument("--app", default="customers", help="the Stasis application of the dialplan")
-    parser.add_argument("--world", type=Path, help="world file: who lives behind which number")
-    parser.add_argument("--ready", type=Path, help="file to write once connected")
-    parser.add_argument("--diary", type=Path, help="file for the customers' own account of their calls (JSON lines)")
+    add_world_options(parser)
     given = parser.parse_args()
     die_with_parent()
     try:
-        diary = Diary(given.diary) if given.diary else None
-        callees: Callees = WorldCallees(World.load(given.world), diary=diary) if given.world else contract_callees
-        uvloop.run(_serve(given, callees))
+        uvloop.run(_serve(given, callees_of(given)))
     except DialerError as error:
         sys.exit(f"simulated customers: {error}")
 

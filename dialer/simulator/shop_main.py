@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import os
-import signal
-import sys
 from pathlib import Path
 
 import click
 
 from dialer.errors import InputError
+from dialer.simulator.process import announce, die_with_parent, stop_on_signals
 from dialer.simulator.shop import SimulatedShop
 from dialer.simulator.shop_faults import FaultPlan
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @click.command()
@@ -42,7 +38,7 @@ def main(
     faults: str,
 ) -> None:
     """Serve a simulated orders API until SIGTERM or until the parent process is gone."""
-    die_with_parent(os.getppid())
+    die_with_parent()
     shop = SimulatedShop(
         token=os.environ.get(token_env, ""),
         orders=_preset_orders(orders_path),
@@ -55,31 +51,13 @@ def main(
     asyncio.run(_serve(shop, ready))
 
 
-def die_with_parent(parent: int) -> None:
-    """Ask Linux for SIGTERM when the parent ends; elsewhere nothing happens."""
-    if not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before we asked
-        sys.exit(0)
-
-
 async def _serve(shop: SimulatedShop, ready: Path | None) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     async with shop:
         if ready is not None:
-            _announce(ready, {"port": shop.port, "url": shop.url, "pid": os.getpid()})
+            announce(ready, {"port": shop.port, "url": shop.url, "pid": os.getpid()})
         await stop.wait()
-
-
-def _announce(path: Path, facts: dict[str, object]) -> None:
-    """Write the whole file at once: a reader never sees half of it."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps(facts), encoding="utf-8")
-    draft.replace(path)
 
 
 def _preset_orders(path: Path | None) -> dict[str, str]:

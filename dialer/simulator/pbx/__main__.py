@@ -17,11 +17,10 @@ from pathlib import Path
 import uvloop
 
 from dialer.errors import DialerError
-from dialer.simulator.diary import Diary
-from dialer.simulator.pbx import Callees, SimulatedPbx, contract_callees
+from dialer.simulator.options import add_world_options, callees_of
+from dialer.simulator.pbx import Callees, SimulatedPbx
 from dialer.simulator.pbx.server import serve_until
 from dialer.simulator.process import announce, die_with_parent, stop_on_signals
-from dialer.simulator.world import World, WorldCallees
 
 
 def main() -> None:
@@ -29,19 +28,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m dialer.simulator.pbx", description="A simulated PBX with customers."
     )
-    parser.add_argument("--world", type=Path, help="world file: who lives behind which number")
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
-    parser.add_argument("--username", default="dialer")
-    parser.add_argument("--password-env", default="DIALER_ARI__PASSWORD", help="variable that holds the password")
     parser.add_argument("--records", type=Path, help="CSV file for the far side's call records")
-    parser.add_argument("--ready", type=Path, help="file to write once it listens")
-    parser.add_argument("--diary", type=Path, help="file for the customers' own account of their calls (JSON lines)")
+    add_world_options(parser)
     given = parser.parse_args()
     die_with_parent()
     try:
-        diary = Diary(given.diary) if given.diary else None
-        callees: Callees = WorldCallees(World.load(given.world), diary=diary) if given.world else contract_callees
-        uvloop.run(_serve(given, callees))
+        uvloop.run(_serve(given, callees_of(given)))
     except (DialerError, OSError) as error:
         sys.exit(f"simulated PBX: {error}")
 
