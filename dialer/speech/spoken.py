@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from dialer.speech.numerals import cardinal, code, in_groups, plural
 from dialer.speech.spoken_address import speak_address
@@ -73,11 +74,12 @@ def delay(seconds: float) -> str:
     return "завтра" if days == 1 else f"через {days} {plural(days, 'день', 'дня', 'дней')}"
 
 
+@lru_cache(maxsize=512)
 def speak_text(text: str, today: date | None = None) -> str:
     """Any text of a prompt written out for the ear: no figure and no abbreviation is left.
 
     A date's year is said when the text spells the date out with it ("25 ноября 2026 года"), and for figures
-    ("25.11.2026") only when `today` is given and far from it.
+    ("25.11.2026") only when `today` is given and far from it. Remembered: every call says the same fixed sentences.
     """
     text = _SPACES.sub(" ", text).strip()
     text = _PHONE.sub(_phone, text)
