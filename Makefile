@@ -14,8 +14,8 @@ test: $(STAMP)  ## all tests; real parts that are missing skip with a reason
 check: $(STAMP)  ## format, lint, types, import layers
 	scripts/check.sh
 
-bench: $(STAMP)  ## measure; figures land in out/bench
-	$(BIN)/python scripts/bench.py
+bench: $(STAMP)  ## measure; figures land in out/bench: ARGS="--quick live_calls"
+	$(BIN)/python -m scripts.bench $(ARGS)
 
 chaos: $(STAMP)  ## a campaign under fire: ARGS="--seed 2 --asterisk --mischief"
 	$(BIN)/dialer chaos $(ARGS)

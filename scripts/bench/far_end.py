@@ -1,6 +1,6 @@
-"""The other processes of `bench.py`: the called customers, and the speech provider's stand-in.
+"""The other processes of `live_calls.py`: the called customers, and the speech provider's stand-in.
 
-    python scripts/bench_far_end.py simulator|asterisk|provider OPTIONS (JSON)
+    python scripts/bench/far_end.py simulator|asterisk|provider OPTIONS (JSON)
 
 Customers note on the machine's monotonic clock what they hear, as one JSON line for each call in the `notes` file.
 """

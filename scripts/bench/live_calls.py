@@ -1,6 +1,6 @@
 """Live calls, measured at the customers' ears: prints a table and JSON lines (out/bench/live_calls.jsonl).
 
-    python scripts/bench.py [--calls 1,40] [--rounds N] [--quick] [--simulator] [--provider-delay-ms 200]
+    python -m scripts.bench.live_calls [--calls 1,40] [--rounds N] [--quick] [--simulator] [--provider-delay-ms 200]
 
 On the real Asterisk where one is found (`make asterisk`, DIALER_ASTERISK_ROOT), else on the simulated PBX. This process
 is one call worker with all its parts; customers and the speech provider's stand-in are processes of their own, Asterisk
@@ -44,7 +44,7 @@ from dialer.simulator.rehearsal import rehearse
 from dialer.telephony.switch import AriSwitch
 from dialer.understanding.service import RulesThenModel
 
-FAR_END = Path(__file__).with_name("bench_far_end.py")
+FAR_END = Path(__file__).with_name("far_end.py")
 OUT = Path("out/bench")
 #: Silence that ends a complete answer: the script's default.
 END_PAUSE_MS = 300
