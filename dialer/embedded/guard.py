@@ -27,9 +27,12 @@ from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
+#: access(2), by which initdb looks for `postgres`, ignores capabilities unless this is set (capabilities(7)).
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -46,6 +49,7 @@ def _become(user: str, search: bool) -> None:
         os.setuid(entry.pw_uid)
         return
     libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setuid(entry.pw_uid)
     bit = 1 << _CAP_DAC_OVERRIDE

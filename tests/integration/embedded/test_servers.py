@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import psycopg
 import pytest
 import redis as redis_client
 
+from dialer.embedded import postgres as embedded_postgres
 from dialer.embedded import redis as embedded_redis
 from dialer.embedded.children import EmbeddedServer, wait_until
 from dialer.embedded.postgres import EmbeddedPostgres
@@ -140,3 +143,21 @@ def test_without_a_redis_program_a_fake_one_serves(tmp_path: Path, monkeypatch: 
         client.set("key", "value")
 
         assert client.get("key") == b"value"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
+def test_root_may_have_its_programs_and_its_data_below_a_closed_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an installation in a folder that the unprivileged user cannot pass
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    package = embedded_postgres.postgres_programs().parents[1]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(folder, closed / folder.name)
+    programs = closed / embedded_postgres.postgres_programs().relative_to(package.parent)
+    monkeypatch.setattr(embedded_postgres, "postgres_programs", lambda: programs)
+    # When
+    with EmbeddedPostgres(closed / "server") as server:
+        # Then
+        assert server.is_running()
