@@ -1,6 +1,6 @@
 """Measure hearing on recorded Russian speech: misses, false triggers, delays and cost.
 
-    python scripts/measure_hearing.py [--sounds FOLDER] [--markdown]
+    python -m scripts.measure_hearing [--sounds FOLDER] [--markdown]
 
 The recordings are Debian's package asterisk-core-sounds-ru-wav (8 kHz; words and phrases read by one woman). Without
 --sounds it is fetched with `apt-get download` and unpacked under the cache folder; no root is needed. Each recording
@@ -10,7 +10,6 @@ is played into the detector between stretches of silence or line noise, in 20 ms
 from __future__ import annotations
 
 import argparse
-import subprocess
 import time
 import wave
 from collections.abc import Iterator
@@ -23,11 +22,10 @@ from numpy.typing import NDArray
 from dialer.conversation.hearing import Hearing, HearingTuning, SpeechEnd, SpeechHint, SpeechStart
 from dialer.conversation.hearing_models import JudgePool
 from dialer.speech.ports import FRAME_BYTES
+from scripts.recordings import fetch
 
 Floats = NDArray[np.float64]
 
-PACKAGE = "asterisk-core-sounds-ru-wav"
-CACHE = Path.home() / ".cache" / "dialer-measure"
 #: Recordings without a voice.
 TONES = frozenset(["beep", "beeperr", "ascending-2tone", "descending-2tone", "confbridge-join", "confbridge-leave"])
 LINE_NOISE_DBFS = -45.0
@@ -46,17 +44,6 @@ class Group:
     hint_ms: list[float] = field(default_factory=list)
     onset_ms: list[float] = field(default_factory=list)
     tail_ms: list[float] = field(default_factory=list)
-
-
-def fetch() -> Path:
-    """The unpacked recordings, downloaded on the first run."""
-    root = CACHE / "sounds"
-    if not root.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "download", PACKAGE], cwd=CACHE, check=True)
-        package = next(CACHE.glob(f"{PACKAGE}_*.deb"))
-        subprocess.run(["dpkg", "-x", str(package), str(root)], check=True)
-    return next(root.rglob("ru_RU_f_IvrvoiceRU"))
 
 
 def spoken(path: Path) -> Floats:

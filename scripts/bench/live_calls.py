@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,15 +33,16 @@ import uvloop
 from dialer.bootstrap import make_recognizer, make_voice, providers_of
 from dialer.conversation.comprehension import SessionPorts
 from dialer.conversation.hearing_models import JudgePool
-from dialer.conversation.script import Script, load_script
+from dialer.conversation.script import Script
 from dialer.conversation.session import Session
 from dialer.domain.order import Order
 from dialer.embedded.asterisk import EmbeddedAsterisk
 from dialer.embedded.asterisk_program import find_asterisk
-from dialer.settings import AriSettings, OpenAISettings, Settings, SpeechSettings, config_dir
+from dialer.settings import AriSettings, OpenAISettings, Settings, SpeechSettings
 from dialer.simulator.rehearsal import rehearse
 from dialer.telephony.switch import AriSwitch
 from dialer.understanding.service import RulesThenModel
+from scripts.bench.stand_ins import script_of
 
 FAR_END = Path(__file__).with_name("far_end.py")
 OUT = Path("out/bench")
@@ -50,6 +50,7 @@ OUT = Path("out/bench")
 END_PAUSE_MS = 300
 #: Frames further apart than this are a silent customer, not a late frame.
 _SILENT_S = 0.2
+#: A short script, so that a call takes seconds.
 _SCRIPT = """
 extends: base
 prompts:
@@ -125,13 +126,6 @@ def settings_for(given: argparse.Namespace, folder: Path, stack: ExitStack) -> t
     ), kind
 
 
-def bench_script(folder: Path) -> Script:
-    """A short script, so that a call takes seconds."""
-    scripts = shutil.copytree(config_dir() / "scripts", folder / "scripts")
-    (scripts / "bench.yaml").write_text(_SCRIPT, "utf-8")
-    return load_script(scripts, "bench")
-
-
 def watch_frames(gaps_ms: list[float]) -> None:
     """Note the time between the frames of a customer who speaks."""
     hear = Session.on_audio
@@ -158,7 +152,7 @@ async def measure(settings: Settings, folder: Path, lines: Sequence[int], rounds
         understanding=RulesThenModel.from_settings(settings),
         judges=judges,
     )
-    script, notes = bench_script(folder), folder / "notes"
+    script, notes = script_of(folder / "scripts", _SCRIPT), folder / "notes"
     gaps_ms: list[float] = []
     watch_frames(gaps_ms)
     done = []
