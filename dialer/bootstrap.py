@@ -13,8 +13,8 @@ import structlog
 
 from dialer import calls, campaigns, delivery, pickup, privacy
 from dialer.campaigns import Hangup
+from dialer.conversation import silero
 from dialer.conversation.comprehension import SessionPorts
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.script import Script, load_script
 from dialer.errors import ConfigError
 from dialer.ledger.claims import Released
@@ -119,13 +119,11 @@ class Runtime:
         def script(name: str) -> Script:
             return load_script(config_dir() / "scripts", name)
 
-        judges = JudgePool()
-        judges.warm()
+        silero.weights()
         session = SessionPorts(
             voice=make_voice(settings),
             recognizer=make_recognizer(settings),
             understanding=RulesThenModel.from_settings(settings),
-            judges=judges,
             min_confidence=settings.understanding.min_confidence,
             operator_endpoint=settings.operator_endpoint,
         )

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dialer.conversation.hearing import Hearing, HearingTuning, SpeechEnd, SpeechHint, SpeechStart
-from dialer.conversation.hearing_models import JudgePool
 from dialer.speech.ports import FRAME_BYTES
 from scripts.recordings import fetch
 
@@ -107,8 +106,8 @@ class Told:
     hints: list[float] = field(default_factory=list)
 
 
-def listen(samples: Floats, pool: JudgePool, tuning: HearingTuning) -> Told:
-    hearing = Hearing(pool, tuning)
+def listen(samples: Floats, tuning: HearingTuning) -> Told:
+    hearing = Hearing(tuning)
     starts: list[float] = []
     told = Told()
     for frame in frames(alaw(samples)):
@@ -120,18 +119,17 @@ def listen(samples: Floats, pool: JudgePool, tuning: HearingTuning) -> Told:
                 told.stretches.append((starts[-1], edge.position / 16000))
             elif isinstance(edge, SpeechHint):
                 told.hints.append(hearing.position / 16000)
-    hearing.close()
     return told
 
 
-def measure(clips: dict[str, Floats], gain_db: float, noisy: bool, pool: JudgePool, tuning: HearingTuning) -> Group:
+def measure(clips: dict[str, Floats], gain_db: float, noisy: bool, tuning: HearingTuning) -> Group:
     random, group = np.random.default_rng(7), Group()
     for name, clip in clips.items():
         lead, tail = np.zeros(int(LEAD_S * 8000)), np.zeros(int(TAIL_S * 8000))
         sound = np.concatenate((lead, clip * 10 ** (gain_db / 20), tail))
         if noisy:
             sound = sound + noise(len(sound), LINE_NOISE_DBFS, random)
-        told = listen(sound, pool, tuning)
+        told = listen(sound, tuning)
         end = LEAD_S + len(clip) / 8000
         inside = [at for at in told.starts if LEAD_S - 0.1 < at < end + 0.15]
         group.early += sum(1 for start, _ in told.stretches if start < LEAD_S - 0.3)
@@ -177,15 +175,14 @@ def disturbances(sounds: Path) -> dict[str, Floats]:
     return result | {"recorded beeps": np.concatenate(prompts)}
 
 
-def cost(samples: Floats, pool: JudgePool, tuning: HearingTuning) -> float:
+def cost(samples: Floats, tuning: HearingTuning) -> float:
     """Milliseconds of CPU per 20 ms frame."""
     pieces = list(frames(alaw(samples)))
-    hearing = Hearing(pool, tuning)
+    hearing = Hearing(tuning)
     started = time.process_time()
     for piece in pieces:
         hearing.feed(piece)
     spent = time.process_time() - started
-    hearing.close()
     return spent * 1000 / len(pieces)
 
 
@@ -197,8 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sounds", type=Path, help="folder of the unpacked package")
     sounds = parser.parse_args().sounds or fetch()
-    pool, tuning = JudgePool(limit=1, reserve=1), HearingTuning()
-    pool.warm()
+    tuning = HearingTuning()
     clips = {str(path.relative_to(sounds)): spoken(path) for path in speech_files(sounds)}
     words = {name: clip for name, clip in clips.items() if len(clip) <= 0.5 * 8000}
     groups = {
@@ -216,7 +212,7 @@ def main() -> None:
     for kind, some in groups.items():
         for noisy in (False, True):
             for gain in (0.0, -10.0, -20.0):
-                group = measure(some, gain, noisy, pool, tuning)
+                group = measure(some, gain, noisy, tuning)
                 onset = f"{percentile(group.onset_ms, 50)} / {percentile(group.onset_ms, 95)}"
                 missed = f"{len(group.missed)} ({100 * len(group.missed) / len(some):.1f}%)"
                 print(
@@ -226,12 +222,12 @@ def main() -> None:
                 )
     print("\n| not speech | seconds | false triggers | wrong pauses |\n| --- | --- | --- | --- |")
     for kind, sound in disturbances(sounds).items():
-        told = listen(sound, pool, tuning)
+        told = listen(sound, tuning)
         print(f"| {kind} | {len(sound) / 8000:.0f} | {len(told.starts)} | {len(told.hints)} |")
     speech = np.concatenate([clip for name, clip in clips.items() if name not in words][:60])
     print("\n| frames of 20 ms | ms of CPU each |\n| --- | --- |")
     for kind, sound in {"silence": np.zeros(480000), "speech": speech}.items():
-        print(f"| {kind} | {cost(sound, pool, tuning):.3f} |")
+        print(f"| {kind} | {cost(sound, tuning):.3f} |")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from datetime import date
 
 import structlog
 
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.listening import Listener, Ticker, Utterance
 from dialer.conversation.machine import sounds_like_machine
 from dialer.conversation.moves import EXPECT_AT
@@ -33,7 +32,6 @@ class SessionPorts:
     voice: PromptVoice
     recognizer: Recognizer
     understanding: Understanding
-    judges: JudgePool
     min_confidence: float = 0.7
     operator_endpoint: str = ""
     ticker: Ticker = field(default_factory=Ticker)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dialer.conversation.hearing_models import WINDOW_MS, WINDOW_SAMPLES, Gate, Judge, JudgePool, WebRtcGate
+from dialer.conversation.hearing_models import Gate, Judge, WebRtcGate
+from dialer.conversation.silero import WINDOW_MS, WINDOW_SAMPLES, SileroJudge
 from dialer.speech.ports import BYTES_PER_SECOND, FRAME_BYTES, FRAME_MS
 
 _WINDOW_BYTES = 2 * WINDOW_SAMPLES
@@ -41,7 +42,7 @@ class HearingTuning:
     release_ms: int = 128
     #: Frames in a row that open the gate.
     open_frames: int = 1
-    #: Quiet after which the gate shuts and the judge is returned.
+    #: Quiet after which the gate shuts and the judge rests.
     shut_ms: int = 480
     #: What the judge hears of the time before the gate opened.
     lead_in_ms: int = 192
@@ -81,22 +82,15 @@ Edge = SpeechStart | SpeechEnd | SpeechHint | HintOver
 
 
 class Hearing:
-    """One call's voice detection. Feed it everything; `close` it, for it may hold a judge of the pool."""
+    """One call's voice detection. Feed it everything."""
 
     def __init__(
-        self,
-        judges: JudgePool,
-        tuning: HearingTuning | None = None,
-        gate: Gate | None = None,
-        strict: Gate | None = None,
+        self, tuning: HearingTuning | None = None, gate: Gate | None = None, judge: Judge | None = None
     ) -> None:
         self.tuning = tuning or HearingTuning()
         self._fade = 10 ** (-self.tuning.fade_db / 20)
-        self._judges = judges
-        self._gate = gate or WebRtcGate(1)
-        #: Stands in for the judge when the pool has none left.
-        self._strict = strict or WebRtcGate(3)
-        self._judge: Judge | None = None
+        self._gate = gate or WebRtcGate()
+        self._judge = judge or SileroJudge()
         self._open = False
         self._open_run = 0
         #: Stream positions (bytes): after all that was gated, of the last open frame, after the last judged window.
@@ -147,14 +141,6 @@ class Hearing:
         del self._frames[:used]
         return edges
 
-    def close(self) -> None:
-        """Return what was borrowed; safe to call twice."""
-        self._open = False
-        self._open_run = 0
-        if self._judge is not None:
-            self._judges.give_back(self._judge)
-            self._judge = None
-
     def _gate_frame(self, frame: bytes) -> None:
         if self._gate.is_open(frame):
             self._open_run += 1
@@ -163,11 +149,12 @@ class Hearing:
             self._open_run = 0
         if not self._open and self._open_run >= self.tuning.open_frames:
             self._open = True
-            self._judge = self._judges.borrow()
+            self._judge.reset()
             self._loud = 0.0
             self._recent.clear()
         elif self._open and not self.speaking and self._is_quiet():
-            self.close()
+            self._open = False
+            self._open_run = 0
         if not self._open:
             del self._windows[: -self.tuning.lead_in_ms * _BYTES_PER_MS]
 
@@ -185,8 +172,6 @@ class Hearing:
                 edges.append(edge)
 
     def _probability(self, window: bytes) -> float:
-        if self._judge is None:
-            return float(self._strict.is_open(window[:FRAME_BYTES]))
         samples = np.frombuffer(window, dtype="<i2").astype(np.float32)
         samples *= np.float32(1 / 32768)
         level = math.sqrt(float(np.dot(samples, samples)) / WINDOW_SAMPLES)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.turns import (
     HintDropped,
     Pause,
@@ -95,7 +94,6 @@ class Listener:
     def __init__(
         self,
         recognizer: Recognizer,
-        judges: JudgePool,
         ticker: Ticker,
         emit: Callable[[Voice | Utterance], None],
         now: Callable[[], float],
@@ -105,7 +103,7 @@ class Listener:
         #: Kept, for ticks come in the context of another call.
         self._usage = usage()
         self._loop = asyncio.get_running_loop()
-        self._detector = TurnDetector(judges)
+        self._detector = TurnDetector()
         self._ticker = ticker
         self._emit = emit
         self.now = now
@@ -243,9 +241,8 @@ class Listener:
             self._early = None
 
     def close(self) -> None:
-        """Stop hearing and return what was borrowed."""
+        """Stop hearing."""
         self._ticker.remove(self._ticking)
         self._drop_early()
         for task in tuple(self._transcribing):
             task.cancel()
-        self._detector.close()

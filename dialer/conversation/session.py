@@ -53,7 +53,7 @@ class Session:
         self._notes = Notes()
         emit = self._queue.put_nowait
         self._speaker = Speaker(line, ports.voice, self._notes.bot, self._now, emit)
-        self._listener = Listener(ports.recognizer, ports.judges, ports.ticker, emit, self._now, MACHINE_SPEECH_S)
+        self._listener = Listener(ports.recognizer, ports.ticker, emit, self._now, MACHINE_SPEECH_S)
         self._comprehension = Comprehension(ports, self._listener, script, today)
         self._listener.is_complete = lambda text: self._comprehension.is_complete(text, self._state)
         self._company = Company(self._speaker, script, self._now, lambda: self._listener.in_turn)

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from dialer.conversation.hearing import (
     Edge,
     Hearing,
-    HearingTuning,
     HintOver,
     SpeechEnd,
     SpeechHint,
     SpeechStart,
     StreamClock,
 )
-from dialer.conversation.hearing_models import JudgePool
 from dialer.speech.ports import BYTES_PER_SECOND
 
 _BYTES_PER_MS = BYTES_PER_SECOND // 1000
@@ -106,17 +104,11 @@ TurnEvent = SpeechHinted | HintDropped | SpeechStarted | Pause | SpeechResumed |
 
 
 class TurnDetector:
-    """One call's turns. `close` it when the call ends."""
+    """One call's turns."""
 
-    def __init__(
-        self,
-        judges: JudgePool,
-        tuning: TurnTuning | None = None,
-        hearing: Hearing | None = None,
-        hearing_tuning: HearingTuning | None = None,
-    ) -> None:
+    def __init__(self, tuning: TurnTuning | None = None, hearing: Hearing | None = None) -> None:
         self._tuning = tuning or TurnTuning()
-        self._hearing = hearing or Hearing(judges, hearing_tuning)
+        self._hearing = hearing or Hearing()
         self._clock = StreamClock(self._hearing.tuning)
         #: Silence that ends the turn; may be changed at any time, the running turn included.
         self.end_pause_ms = self._tuning.end_pause_ms
@@ -159,10 +151,6 @@ class TurnDetector:
         """Drop the turn under way, if any: its words are not wanted."""
         self._turn_from = None
         self._pause = None
-
-    def close(self) -> None:
-        """Return what hearing has borrowed; safe to call twice."""
-        self._hearing.close()
 
     def _take(self, pcm: bytes, now: float) -> list[TurnEvent]:
         self._audio += pcm

@@ -31,8 +31,8 @@ import structlog
 import uvloop
 
 from dialer.bootstrap import make_recognizer, make_voice, providers_of
+from dialer.conversation import silero
 from dialer.conversation.comprehension import SessionPorts
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.script import Script
 from dialer.conversation.session import Session
 from dialer.domain.order import Order
@@ -144,13 +144,11 @@ def watch_frames(gaps_ms: list[float]) -> None:
 
 async def measure(settings: Settings, folder: Path, lines: Sequence[int], rounds: int) -> list[Round]:
     """All rounds, after one call that nobody counts."""
-    judges = JudgePool()
-    judges.warm()
+    silero.weights()
     ports = SessionPorts(
         voice=make_voice(settings),
         recognizer=make_recognizer(settings),
         understanding=RulesThenModel.from_settings(settings),
-        judges=judges,
     )
     script, notes = script_of(folder / "scripts", _SCRIPT), folder / "notes"
     gaps_ms: list[float] = []
@@ -170,7 +168,6 @@ async def measure(settings: Settings, folder: Path, lines: Sequence[int], rounds
             done.append(this)
     for part in providers_of(ports):
         await part.close()
-    judges.close()
     return done
 
 

@@ -13,7 +13,6 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from dialer.conversation.comprehension import SessionPorts
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.notes import Talk
 from dialer.conversation.script import load_script
 from dialer.conversation.session import Session
@@ -106,12 +105,9 @@ async def bot_for(ari: AriSettings, world: World, folder: Path) -> AsyncIterator
     settings = Settings(ari=ari)
     recognizer = PhraseBankRecognizer(phrase_bank(world))
     await asyncio.to_thread(recognizer.prepare)
-    judges = JudgePool()
-    judges.warm()
     understanding = RulesThenModel.from_settings(settings)
     voice = Voice(OfflineSynthesizer(), folder / "prompts")
     async with AriSwitch(settings) as switch:
-        yield Bot(switch, SessionPorts(voice, recognizer, understanding, judges))
+        yield Bot(switch, SessionPorts(voice, recognizer, understanding))
     await understanding.close()
     recognizer.close()
-    judges.close()

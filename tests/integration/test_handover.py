@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dialer.bootstrap import make_voice
 from dialer.conversation.comprehension import SessionPorts
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.script import load_script
 from dialer.domain.outcome import Decision
 from dialer.settings import AriSettings, Settings, config_dir
@@ -24,8 +23,6 @@ PHONE = "+79160000001"
 
 async def test_who_asks_for_an_operator_talks_with_one(tmp_path: Path) -> None:
     world = World({PHONE: Resident("asks_operator", "anna", "", 0, seed=0)})
-    judges = JudgePool(limit=2, reserve=2)
-    judges.warm()
     async with SimulatedPbx(WorldCallees(world)) as pbx:
         settings = Settings(
             home=tmp_path, ari=AriSettings(url=pbx.ari_url, username=pbx.username, password=pbx.password)
@@ -34,7 +31,6 @@ async def test_who_asks_for_an_operator_talks_with_one(tmp_path: Path) -> None:
             voice=make_voice(settings),
             recognizer=PhraseBankRecognizer(phrase_bank(world)),
             understanding=RulesThenModel(),
-            judges=judges,
             operator_endpoint=f"PJSIP/{OPERATOR}@trunk",
         )
         script = load_script(config_dir() / "scripts", "chaos")
@@ -45,4 +41,3 @@ async def test_who_asks_for_an_operator_talks_with_one(tmp_path: Path) -> None:
         assert talk.outcome.decision is Decision.NEEDS_OPERATOR
         assert talk.outcome.data == {"transferred": True}
         assert [call.number for call in pbx.calls] == [PHONE.lstrip("+"), OPERATOR]
-    judges.close()

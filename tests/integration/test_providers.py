@@ -13,7 +13,6 @@ import pytest
 
 from dialer.bootstrap import make_recognizer, make_voice, providers_of
 from dialer.conversation.comprehension import SessionPorts
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.script import load_script
 from dialer.domain.outcome import Decision, Disposition
 from dialer.settings import AriSettings, OpenAISettings, Settings, SpeechSettings, UnderstandingSettings, config_dir
@@ -59,13 +58,10 @@ async def calling(
             speech=SpeechSettings(recognizer="openai", synthesizer="openai"),
             understanding=UnderstandingSettings(llm=True),
         )
-        judges = JudgePool()
-        judges.warm()
         ports = SessionPorts(
             voice=make_voice(settings),
             recognizer=make_recognizer(settings),
             understanding=RulesThenModel.from_settings(settings),
-            judges=judges,
         )
         script = load_script(config_dir() / "scripts", "chaos")
         async with AriSwitch(settings) as switch:
@@ -74,7 +70,6 @@ async def calling(
             )
         for part in providers_of(ports):
             await part.close()
-        judges.close()
 
 
 async def test_every_persona_is_understood_at_a_providers_own_pace(tmp_path: Path) -> None:

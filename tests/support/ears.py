@@ -9,9 +9,11 @@ class LoudnessJudge:
 
     def __init__(self) -> None:
         self.resets = 0
+        self.asked = 0
 
     def probability(self, window: NDArray[np.float32]) -> float:
         """1 or 0."""
+        self.asked += 1
         return float(np.sqrt(np.mean(np.square(window))) > 0.001)
 
     def reset(self) -> None:

@@ -16,7 +16,6 @@ from functools import cache
 from typing import Any
 
 from dialer.conversation.comprehension import SessionPorts
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.notes import Talk
 from dialer.conversation.script import load_script
 from dialer.conversation.session import Session
@@ -39,13 +38,6 @@ TODAY = date(2026, 11, 23)
 def spoken(text: str, variant: str = "ru+m1") -> bytes:
     """A customer's words as 8 kHz slin."""
     return OfflineSynthesizer(variant, words_per_minute=160, longest_pause_s=0.1).render(text)
-
-
-def judges() -> JudgePool:
-    """The real models, in a pool of the caller's own: what another test keeps must not change what is heard."""
-    pool = JudgePool(limit=2, reserve=2)
-    pool.warm()
-    return pool
 
 
 class FakeVoice:
@@ -184,7 +176,6 @@ class FakeWorld:
             voice=self.voice,
             recognizer=self.recognizer,
             understanding=self.understanding,
-            judges=judges(),
             operator_endpoint=self.operator_endpoint,
         )
         order = loaded.for_order(make_order(**self.order), "Твой выбор")

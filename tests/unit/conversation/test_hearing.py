@@ -12,27 +12,13 @@ from dialer.conversation.hearing import (
     SpeechStart,
     StreamClock,
 )
-from dialer.conversation.hearing_models import JudgePool, SileroJudge
 from dialer.speech.offline import OfflineSynthesizer
 from dialer.speech.ports import BYTES_PER_SECOND, FRAME_BYTES
 from tests.support.ears import LoudnessGate, LoudnessJudge, quiet, tone
 
 
-@pytest.fixture(scope="module")
-def silero() -> JudgePool:
-    pool = JudgePool(limit=2, reserve=1)
-    pool.warm()
-    return pool
-
-
-def fake_pool(size: int = 1) -> JudgePool:
-    pool = JudgePool(limit=size, reserve=size, load=LoudnessJudge)
-    pool.warm()
-    return pool
-
-
-def hearing(pool: JudgePool | None = None) -> Hearing:
-    return Hearing(pool or fake_pool(), gate=LoudnessGate(), strict=LoudnessGate())
+def hearing(judge: LoudnessJudge | None = None) -> Hearing:
+    return Hearing(gate=LoudnessGate(), judge=judge or LoudnessJudge())
 
 
 def heard(ear: Hearing, sound: bytes) -> list[SpeechStart | SpeechEnd]:
@@ -80,98 +66,33 @@ def test_quiet_speakers_are_heard_and_their_fading_end_is_found() -> None:
     assert seconds(edges[1].position) == pytest.approx(0.9, abs=0.05)
 
 
-def test_a_judge_is_borrowed_only_while_somebody_may_speak() -> None:
-    pool = fake_pool()
-    ear = hearing(pool)
+def test_the_judge_is_asked_only_while_somebody_may_speak_and_begins_anew_each_time() -> None:
+    judge = LoudnessJudge()
+    ear = hearing(judge)
 
     ear.feed(quiet(1.0))
-    idle_in_silence = pool.borrow()
-    assert idle_in_silence is not None
-    pool.give_back(idle_in_silence)
-    ear.feed(tone(0.3))
-    assert pool.borrow() is None
-    ear.feed(quiet(1.5))
+    in_silence = judge.asked
+    ear.feed(tone(0.3) + quiet(1.5) + tone(0.3))
 
-    assert pool.borrow() is not None
-
-
-def test_without_a_judge_the_strict_gate_stands_in() -> None:
-    pool = fake_pool()
-    pool.borrow()
-
-    edges = heard(hearing(pool), quiet(0.5) + tone(0.5) + quiet(0.6))
-
-    assert [type(edge) for edge in edges] == [SpeechStart, SpeechEnd]
-    assert pool.shortages == 1
-
-
-def test_closing_in_mid_speech_returns_the_judge_once() -> None:
-    pool = fake_pool()
-    ear = hearing(pool)
-    ear.feed(tone(0.5))
-
-    ear.close()
-    ear.close()
-
-    assert pool.borrow() is not None
-    assert pool.borrow() is None
-
-
-def test_a_pool_grows_beside_the_loop_up_to_its_limit() -> None:
-    pool = JudgePool(limit=2, reserve=1, load=LoudnessJudge)
-    pool.warm()
-
-    first = pool.borrow()
-    pool.close()  # waits for the spare
-    second, third = pool.borrow(), pool.borrow()
-
-    assert first is not None
-    assert second is not None
-    assert third is None
-
-
-def test_a_judge_that_cannot_be_loaded_leaves_room_for_another_try() -> None:
-    outcomes = iter([LoudnessJudge(), RuntimeError("no memory")])
-
-    def load() -> LoudnessJudge:
-        outcome = next(outcomes)
-        if isinstance(outcome, RuntimeError):
-            raise outcome
-        return outcome
-
-    pool = JudgePool(limit=2, reserve=1, load=load)
-    pool.warm()
-
-    assert pool.borrow() is not None
-    pool.close()
-    assert pool.borrow() is None
+    assert in_silence == 0
+    assert judge.asked > 0
+    assert judge.resets == 2
 
 
 @pytest.mark.parametrize("word", ["да", "нет", "угу", "ага", "алло"])
 @pytest.mark.parametrize("gain", [1.0, 0.1])
-def test_short_answers_are_heard_by_the_real_models(silero: JudgePool, word: str, gain: float) -> None:
+def test_short_answers_are_heard_by_the_real_models(word: str, gain: float) -> None:
     spoken = np.frombuffer(OfflineSynthesizer("ru+f3").render(word), "<i2") * gain
 
-    edges = heard(Hearing(silero), quiet(0.6) + spoken.astype("<i2").tobytes() + quiet(1.0))
+    edges = heard(Hearing(), quiet(0.6) + spoken.astype("<i2").tobytes() + quiet(1.0))
 
     assert [type(edge) for edge in edges][:2] == [SpeechStart, SpeechEnd]
 
 
-def test_noise_is_no_speech_to_the_real_models(silero: JudgePool) -> None:
+def test_noise_is_no_speech_to_the_real_models() -> None:
     noise = np.random.default_rng(3).normal(0, 300, 8000 * 5).astype("<i2").tobytes()
 
-    assert Hearing(silero).feed(noise) == []
-
-
-def test_the_real_judge_forgets_on_reset() -> None:
-    judge, window = SileroJudge(), np.zeros(256, dtype=np.float32)
-    fresh = judge.probability(window)
-    for _ in range(5):
-        judge.probability(np.random.default_rng(1).normal(0, 0.2, 256).astype(np.float32))
-
-    judge.reset()
-
-    assert judge.probability(window) == pytest.approx(fresh)
+    assert Hearing().feed(noise) == []
 
 
 class TestStreamClock:

@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.listening import Listener, Ticker, Utterance, Voice
 from dialer.errors import ProviderError
 from dialer.speech.ports import Hypothesis, duration_s
 from tests.support.ears import quiet
-from tests.support.fake_world import judges, spoken
+from tests.support.fake_world import spoken
 from tests.support.virtual_time import run_virtually
 
 
@@ -49,8 +48,7 @@ class Room:
         loop = asyncio.get_running_loop()
         self.recognizer, self.now = recognizer, loop.time
         self.told: list[tuple[float, Voice | Utterance]] = []
-        pool: JudgePool = judges()
-        self.listener = Listener(recognizer, pool, Ticker(), self._tell, loop.time, endless_s)
+        self.listener = Listener(recognizer, Ticker(), self._tell, loop.time, endless_s)
         self.listener.is_complete = complete
         self.listener.wait_for_more(900)
         self.listener.start()

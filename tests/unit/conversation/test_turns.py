@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from dialer.conversation.hearing import Hearing
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.turns import (
     HintDropped,
     Pause,
@@ -28,10 +27,8 @@ class Listener:
     """Plays sound into a detector in 20 ms frames and ticks it, as a line does; notes what happened when."""
 
     def __init__(self, **tuning: int) -> None:
-        pool = JudgePool(limit=1, reserve=1, load=LoudnessJudge)
-        pool.warm()
-        ear = Hearing(pool, gate=LoudnessGate(), strict=LoudnessGate())
-        self.turns = TurnDetector(pool, TurnTuning(**tuning), hearing=ear)
+        ear = Hearing(gate=LoudnessGate(), judge=LoudnessJudge())
+        self.turns = TurnDetector(TurnTuning(**tuning), hearing=ear)
         self.now = START
         self.events: list[tuple[float, TurnEvent]] = []
         self.hints: list[tuple[float, TurnEvent]] = []
