@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RATE_HZ = 8000
+_LINE_NOISE = 33.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def words_of(heard_s: float) -> str:
 
 
 def _silence(seconds: float) -> NDArray[np.int16]:
-    return np.zeros(round(seconds * RATE_HZ), "<i2")
+    """Nobody speaks, but the line is there: noise at -60 dBFS."""
+    return np.random.default_rng(1).normal(0, _LINE_NOISE, round(seconds * RATE_HZ)).astype("<i2")
 
 
 def _samples(path: Path) -> NDArray[np.int16]:

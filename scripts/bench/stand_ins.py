@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
+from dialer.conversation import silero
 from dialer.conversation.comprehension import SessionPorts
-from dialer.conversation.hearing_models import JudgePool
 from dialer.conversation.script import OrderScript, Script, load_script
 from dialer.domain.order import Order
 from dialer.settings import config_dir
@@ -36,14 +36,12 @@ class KnownWords:
 
 
 def ports(folder: Path, *, recognizer_delay_s: float = 0.0) -> SessionPorts:
-    """What the scenario's calls share; prompts are cached in `folder`. Close its `judges` in the end."""
-    judges = JudgePool()
-    judges.warm()
+    """What the scenario's calls share; prompts are cached in `folder`."""
+    silero.weights()
     return SessionPorts(
         voice=Voice(OfflineSynthesizer(), folder / "prompts"),
         recognizer=KnownWords(recognizer_delay_s),
         understanding=RulesThenModel(),
-        judges=judges,
     )
 
 
