@@ -63,6 +63,8 @@ _FILLERS = frozenset(
 )
 _LETTERS = frozenset("абвгдежкн")
 LEMMAS = _KEYWORDS | _INTRO_LEMMAS | {"дробь"}
+#: How words of money begin.
+_MONEY = ("тысяч", "рубл")
 _ADJECTIVE_ENDINGS = ("ий", "ый", "ой", "ая", "яя", "ое", "ее")
 
 
@@ -104,7 +106,9 @@ def _keyword(token: Token) -> str | None:
 
 
 def _is_name(token: Token) -> bool:
-    return token.numeral is None and not token.soft and not _keyword(token) and len(token.form) > 2
+    if token.numeral is not None or token.soft or _keyword(token):
+        return False
+    return len(token.form) > 2 and not token.form.startswith(_MONEY)
 
 
 def _has_value(place: int, places: Sequence[int], tokens: Sequence[Token], numbers: dict[int, Number]) -> bool:

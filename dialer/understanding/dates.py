@@ -53,6 +53,7 @@ _COLLECTIVE = {"пару": 2, "парочку": 2, "двое": 2, "трое": 3,
 _NEXT = frozenset({"следующий", "будущий"})
 _THIS = frozenset({"этот", "ближайший", "данный"})
 _VAGUE_BEFORE = frozenset({"до", "после", "с", "со", "раньше", "позже", "позднее", "начиная"})
+_HOUR_BEFORE = frozenset({"в", "во", "к", "до", "с", "со", "от", "по", "около"})
 _STREET = frozenset({"улица", "проспект", "площадь", "бульвар", "переулок", "микрорайон", "проезд", "набережная"})
 _NOT_A_DAY_AFTER = frozenset({"этаж", "подъезд", "квартира", "дом", "микрорайон", "корпус", "проезд", "линия", "час"})
 
@@ -201,9 +202,15 @@ class DateGrammar(Reader):
             month_number = self._today.month % 12 + 1
             return self._mention(start, end + 2, number.value, month_number) if named else None
         bare = number.digits and (self.form(start - 1) == "на" or (self._bare_digits and len(self.tokens) <= 3))
+        bare = bare or (self._bare_digits and self._alone(start, end))
         if not (named or bare) or self._counts_something(end) or (number.ordinal and not number.day):
             return None
         return DateMention(start, end, self._next_day(number.value))
+
+    def _alone(self, start: int, end: int) -> bool:
+        """Whether a number is all that was said: "двадцать пять" answers "на какое число?", "в пять" names an hour."""
+        others = [*self.tokens[:start], *self.tokens[end:]]
+        return all(token.soft and token.form not in _HOUR_BEFORE for token in others)
 
     def _counts_something(self, at: int) -> bool:
         """Whether the noun at `at` takes the number ("восьмого этажа"); "восьмого, часов в пять" is a day still."""

@@ -64,6 +64,8 @@ class Denials(Reader):
         for at in range(end, min(end + 5, len(self.tokens))):
             if at in starts or self.form(at) in _TURNS:
                 return None
+            if self.form(at) == "нельзя" and self.form(0) in ("а", "разве", "неужели"):
+                return None
             if self.form(at) in ("не", "нет", "никак", "нельзя") or self.lemma(at, _UNABLE):
                 follows = at + 2 if self.form(at + 1) in PREPOSITIONS else at + 1
                 if follows in starts or self.form(at + 1) in _NOT_A_DENIAL_AFTER:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from dialer.understanding import addresses, dates, times
-from dialer.understanding.lexicon import agreement, asides, asking, cancellation, changes, classes, people, slips
+from dialer.understanding.lexicon import agreement, asides, asking, cancellation, changes, classes, notes, people, slips
 from dialer.understanding.lexicon.cues import NEGATED, NEGATED_BY_MODAL, Cue
 from dialer.understanding.patterns import Phrases
 from dialer.understanding.vocabulary import Vocabulary
@@ -19,7 +19,7 @@ _MODAL_NEGATIONS = ("не @neg {}", "{} не @neg")
 def phrases() -> Phrases[Cue]:
     """All phrases. Earlier ones win ties, so what forbids a decision comes before decisions."""
     result: Phrases[Cue] = Phrases()
-    tables = tuple(module.PHRASES for module in (asking, people, asides, changes, agreement, cancellation))
+    tables = tuple(module.PHRASES for module in (asking, people, asides, notes, changes, agreement, cancellation))
     for table in tables:
         for cue, block in table.items():
             for phrase in _lines(block):

@@ -9,6 +9,7 @@ from datetime import date
 from dialer.domain.intent import Expect
 from dialer.understanding import grammar
 from dialer.understanding.addresses import Address, find_address
+from dialer.understanding.concession import deciding_tail
 from dialer.understanding.dates import DateGrammar, chosen
 from dialer.understanding.denials import DateMention
 from dialer.understanding.lexicon.cues import Cue
@@ -22,6 +23,8 @@ _PROPOSING = frozenset(
     """давайте давай лучше можно можете хочу хотел хотела хотелось удобнее тогда бы нельзя если могу смогу можем сможете
     приму""".split()
 )
+#: From here on a number may be an order's number or a sum.
+_ORDER_NUMBERS = 100
 _ADDRESS_EXPECTED = frozenset({Expect.ASK_ADDRESS, Expect.VERIFY_ADDRESS})
 _DATE_EXPECTED = frozenset({Expect.ASK_DATE, Expect.VERIFY_DATE, Expect.ASK_TIME})
 
@@ -50,6 +53,9 @@ def hear(text: str, expect: Expect, today: date) -> Heard:
     """Take `text` apart. Costs well under a millisecond once the grammar is loaded."""
     tokens = grammar.vocabulary().tokens(text)
     found = grammar.phrases().find([token.symbols for token in tokens])
+    if tail := deciding_tail(tokens, found):
+        tokens = tokens[tail:]
+        found = grammar.phrases().find([token.symbols for token in tokens])
     spoken = numbers(tokens)
     mentions = DateGrammar(tokens, spoken, today, bare_digits=expect in _DATE_EXPECTED).find() if tokens else []
     taken = {place for mention in mentions for place in range(mention.start, mention.end)}
@@ -99,8 +105,11 @@ def _summary(
         cues.add(Cue.QUESTION)
     residue = [place for place in left if place < because and place not in nouns and tokens[place].form != "не"]
     cues.update(_derived(tokens, mentions, clock, address))
-    if any(number.start not in explained for number in spoken):
+    unexplained = [number for number in spoken if number.start not in explained]
+    if unexplained:
         cues.add(Cue.NUMBER)
+        if max(number.value for number in unexplained) < _ORDER_NUMBERS:
+            cues.add(Cue.PART)
     if Cue.BUT in cues and _open_tail(found, residue):
         cues.add(Cue.OPEN_TAIL)
     return Heard(

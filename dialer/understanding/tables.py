@@ -65,7 +65,7 @@ _SETTLED_UNKNOWN = (
 
 #: A cancellation that names its object or is a plain order to cancel: valid after every question.
 _CANCEL = (
-    Row(A.CANCEL, these(C.CANCEL_ORDER), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=3, confidence=0.95),
+    Row(A.CANCEL, these(C.CANCEL_ORDER), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=0, confidence=0.95),
     Row(A.CANCEL, these(C.CANCEL), unless=NO_CANCEL | these(C.OPEN_TAIL, C.NUMBER), residue=0, confidence=0.9),
 )
 _CHANGE_ADDRESS = Row(A.CHANGE_ADDRESS, these(C.ADDRESS_CHANGE, C.ADDRESS), unless=CANCELLING)
@@ -126,7 +126,7 @@ _CONFIRM_ORDER = (
     Row(A.CANCEL, these(C.REFUSE), unless=NO_CANCEL | these(C.OPEN_TAIL, C.NUMBER), residue=0, confidence=0.85),
     Row(A.CANCEL, these(C.DECLINE), unless=NO_DECLINE, residue=0, loose=3, confidence=0.8),
     Row(A.CANCEL, these(C.CHANGED_MIND), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=0, confidence=0.8),
-    Row(A.CONFIRM, these(C.CONFIRM), unless=NO_CONFIRM | these(C.NO), residue=2, nouns_too=True, confidence=0.95),
+    Row(A.CONFIRM, these(C.CONFIRM), unless=NO_CONFIRM | these(C.NO), residue=0, nouns_too=True, confidence=0.95),
     Row(A.CONFIRM, these(C.CONFIRM_PLEASE), unless=NO_CONFIRM | these(C.NO, C.ASKED), residue=0, nouns_too=True),
     Row(A.CONFIRM, these(C.WAIT), unless=NO_CONFIRM | these(C.NO, C.BUSY, C.CONTRAST), residue=0, confidence=0.85),
     Row(

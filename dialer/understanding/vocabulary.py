@@ -36,6 +36,8 @@ _CACHE_SIZE = 16_384
 _MIN_UNKNOWN = 4
 #: A torn word is repaired, not only joined, when its second part has this many letters.
 _MIN_TORN = 6
+#: Up to this many letters a second part is joined only when the whole is a key word and it is none itself.
+_SHORT_TAIL = 3
 _SPOKEN_ENDINGS = ("ова", "ово", "ева", "ево")
 
 
@@ -171,12 +173,12 @@ class Vocabulary:
     def _joined(self, left: str, right: str) -> str | None:
         if self._slips.get(left, left) == "после" and right in ("завтра", "завтро"):
             return "послезавтра"
-        if left not in self._torn or len(right) < 4:
+        if left not in self._torn or len(right) < 2:
             return None
         whole = left + right
-        if whole in self._repairable:
+        if whole in self._repairable and (len(right) > _SHORT_TAIL or right not in self._symbols):
             return whole
-        if right in self._symbols or self._morph.word_is_known(right):
+        if len(right) <= _SHORT_TAIL or right in self._symbols or self._morph.word_is_known(right):
             return None
         return self._repairs.exact(whole) or (self._repairs.find(whole) if len(right) >= _MIN_TORN else None)
 

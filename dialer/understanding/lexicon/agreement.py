@@ -6,6 +6,9 @@ from dialer.understanding.lexicon.cues import Cue
 
 PHRASES: dict[Cue, str] = {
     Cue.YES: """
+        =сойдет
+        отчего|чего же? нет
+        а? =чего же? нет
         =да|ага|угу|ок|окей
         =хорошо
         =ладно
@@ -182,6 +185,8 @@ PHRASES: dict[Cue, str] = {
         @confirm @place
         @place @confirm
         @confirm заказ|доставка|все|покупка
+        =есть @confirm
+        =все? @order_did @confirm
         заказ|доставка|покупка @confirm
         подтверждение даю
         даю подтверждение|добро|согласие

@@ -16,6 +16,10 @@ PHRASES: dict[Cue, str] = {
         есть изменение
     """,
     Cue.ADDRESS_CHANGE: """
+        @place что-то? не так|то
+        @place не @confirm
+        @place что-то|что то? не так|то
+        с @place напутали|намудрили
         ошибиться.past|перепутать.past|напутать.past в|с? номер? @place|=домом|квартирой
         забыть.past|пропустить.past номер? @place
         номер? @place забыть.past|пропустить.past
@@ -98,6 +102,7 @@ PHRASES: dict[Cue, str] = {
         туда не надо|нужно @deliver_any
     """,
     Cue.ADDRESS_SAME: """
+        такой @place
         @place тот|та же|самый
         тот|та же @place
         там же
@@ -136,6 +141,9 @@ PHRASES: dict[Cue, str] = {
         не @neg ничего @change_inf
     """,
     Cue.DATE_CHANGE: """
+        @when не @confirm
+        @later @deliver_you
+        @deliver_you @later
         @postpone
         @postpone доставка|заказ
         @change @when
@@ -196,6 +204,8 @@ PHRASES: dict[Cue, str] = {
         в|на этот|тот|указанный|назначенный день|время|дата|число|промежуток|интервал
     """,
     Cue.AWAY: """
+        в отъезд|командировка|отпуск
+        уехать.past|улететь.past
         не дома буду|будем
         дома не быть.3 никого|никто
         не быть.3 никого|никто дома?

@@ -123,6 +123,8 @@ class Cue(StrEnum):
     ADDRESS = "address"
     #: A number that no date, time or address explains.
     NUMBER = "number"
+    #: A number too small to be an order's or a sum: "второй отмените" speaks of a part or of another order.
+    PART = "part"
     #: After "но" or "только" follows something that is not understood.
     OPEN_TAIL = "open_tail"
     #: A "не" that no phrase explains.

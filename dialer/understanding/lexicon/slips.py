@@ -122,6 +122,7 @@ SLIPS: dict[str, str] = {
 #: A first part that a recogniser tears off its word: "под тверждаю", "от мените", "пере звоните".
 TORN_PREFIXES = frozenset(
     {"под", "пере", "от", "по", "при", "до", "из", "о", "ото", "за", "пот", "ат", "пири", "пери", "на", "ис", "а"}
+    | {"подтверж", "подтвер", "потверж", "отме", "отмен"}
 )
 
 #: Words that a slip may be repaired to; the lemmas of one line mean the same.
