@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dialer.campaigns.plans import check_plan, is_session_open
 from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.domain.order import Order
-from dialer.errors import ConflictError, NotFoundError
+from dialer.errors import ConflictError
 from dialer.ledger import campaigns as rows
 from dialer.ledger import orders
 from dialer.ledger.campaigns import CampaignRow
@@ -79,7 +79,7 @@ async def campaign_for_orders(tx: AsyncConnection, name: str, now: datetime) -> 
     """The campaign, whose state holds until the transaction ends: it cannot finish under the batch."""
     campaign = await rows.lock_campaign(tx, name)
     if campaign is None:
-        raise NotFoundError(f"no campaign is named {name!r}")
+        raise await rows.unknown_campaign(tx, name)
     if campaign.state is CampaignState.STOPPED:
         raise ConflictError(f"campaign {name!r} is stopped: it takes no more orders")
     if campaign.plan.window.is_over(now):

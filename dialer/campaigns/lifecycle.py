@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.campaigns.plans import check_plan, last_opening
 from dialer.domain.campaign import CampaignPlan, CampaignState
-from dialer.errors import ConflictError, NotFoundError
+from dialer.errors import ConflictError
 from dialer.ledger import campaigns as rows
 from dialer.ledger import recall
 from dialer.ledger.campaigns import CampaignRow
@@ -27,7 +27,7 @@ async def create_campaign(ledger: Ledger, plan: CampaignPlan, now: datetime | No
     try:
         async with ledger.begin() as tx:
             await rows.create_campaign(tx, plan, now or await database_now(tx))
-            return await _known(rows.get_campaign(tx, plan.name), plan.name)
+            return await _known(tx, plan.name)
     except ConflictError as error:
         raise ConflictError(f"campaign {plan.name!r} exists already") from error
 
@@ -36,7 +36,7 @@ async def change_plan(ledger: Ledger, plan: CampaignPlan) -> CampaignRow:
     """Replace a campaign's plan; it holds for the next calls. Raises InputError, NotFoundError."""
     check_plan(plan)
     async with ledger.begin() as tx:
-        campaign = await _known(rows.get_campaign(tx, plan.name), plan.name)
+        campaign = await _known(tx, plan.name)
         await rows.update_plan(tx, campaign.id, plan)
         return replace(campaign, plan=plan)
 
@@ -44,13 +44,13 @@ async def change_plan(ledger: Ledger, plan: CampaignPlan) -> CampaignRow:
 async def find_campaign(ledger: Ledger, name: str) -> CampaignRow:
     """Raises NotFoundError."""
     async with ledger.begin() as tx:
-        return await _known(rows.get_campaign(tx, name), name)
+        return await _known(tx, name)
 
 
-async def _known(asked: Awaitable[CampaignRow | None], name: str) -> CampaignRow:
-    campaign = await asked
+async def _known(tx: AsyncConnection, name: str) -> CampaignRow:
+    campaign = await rows.get_campaign(tx, name)
     if campaign is None:
-        raise NotFoundError(f"no campaign is named {name!r}")
+        raise await rows.unknown_campaign(tx, name)
     return campaign
 
 
@@ -83,7 +83,7 @@ async def _move(
     """Change a campaign's state (nothing happens if it is there already) and take back what was not dialed."""
     async with ledger.begin() as tx:
         moment = now or await database_now(tx)
-        campaign = await _known(rows.get_campaign(tx, name), name)
+        campaign = await _known(tx, name)
         if campaign.state is to:
             return campaign
         if not await rows.set_state(tx, campaign.id, to, only_from=only_from, now=moment):
@@ -91,7 +91,7 @@ async def _move(
         if to in (CampaignState.PAUSED, CampaignState.STOPPED):
             await recall.recall_unclaimed(tx, campaign.id, moment)
         _log.info("campaign_moved", campaign_id=campaign.id, state=to)
-        return await _known(rows.get_campaign(tx, name), name)
+        return await _known(tx, name)
 
 
 async def skip_remaining(ledger: Ledger, campaign: CampaignRow, now: datetime | None = None) -> int:

@@ -23,8 +23,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 @contextmanager
-def database_url() -> Iterator[str]:
+def database_url(*, interactive: bool = True) -> Iterator[str]:
     """The configured database, else the embedded PostgreSQL under `home`, for as long as it is needed; migrated.
+
+    `interactive`: see `configure_logging`.
 
     Raises EmbeddedError, LedgerError.
     """
@@ -32,7 +34,7 @@ def database_url() -> Iterator[str]:
     from dialer.telemetry import configure_logging
 
     config = settings()
-    configure_logging(config)
+    configure_logging(config, interactive=interactive)
     if config.database_url:
         migrate(config.database_url)
         yield config.database_url
@@ -45,11 +47,11 @@ def database_url() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def opened_ledger() -> AsyncIterator[Ledger]:
+async def opened_ledger(*, interactive: bool = True) -> AsyncIterator[Ledger]:
     """The ledger on that database. Raises EmbeddedError, LedgerError."""
     from dialer.ledger.store import Ledger
 
-    with database_url() as url:
+    with database_url(interactive=interactive) as url:
         ledger = Ledger(url)
         try:
             yield ledger
@@ -73,9 +75,9 @@ def print_json(value: Any) -> None:
 
 
 def wide_table(first: str, *numbers: str) -> Table:
-    """A table of counts that fits into 80 columns: the first column folds, the numbers do not."""
-    table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
-    table.add_column(first, overflow="fold")
+    """A table of counts that fits into 80 columns: the first column folds if it is long, the numbers do not."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    table.add_column(first, overflow="fold", min_width=14)
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -54,7 +54,7 @@ async def _serve(config: Settings) -> None:
 
     from dialer.web.app import create_app
 
-    async with opened_ledger() as ledger:
+    async with opened_ledger(interactive=False) as ledger:
         app = create_app(config, ledger, probe_broker=_broker_probe(config))
         server = uvicorn.Server(
             uvicorn.Config(

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from dialer.cli._common import json_option, print_json, wide_table, with_ledger
 from dialer.cli._types import NO_DAY, Day, Numbers, TimeOfDay
@@ -103,7 +102,7 @@ def list_command(*, as_json: bool) -> None:
     if as_json:
         print_json([_facts(campaign, counts) for campaign, counts in found])
         return
-    table = wide_table("name", "state", "lines", "orders", "in calls", "to call", "decided", "unreachable", "skipped")
+    table = wide_table("name", "state", "lines", "orders", "live", "to call", "decided", "unreachable", "skipped")
     for campaign, counts in found:
         table.add_row(campaign.name, campaign.state, str(campaign.plan.lines), *_sums(counts))
     Console().print(table)
@@ -188,17 +187,9 @@ def _sums(counts: dict[OrderState, int]) -> list[str]:
 
 
 def _print_one(campaign: CampaignRow, counts: dict[OrderState, int] | None = None, *, as_json: bool) -> None:
-    facts = _facts(campaign, counts)
+    from dialer.cli._campaign_view import show_campaign
+
     if as_json:
-        print_json(facts)
-        return
-    table = Table(show_header=False)
-    window = campaign.plan.window
-    days = "".join(str(day) for day in window.weekdays)
-    facts["window"] = f"{window.start:%H:%M}-{window.end:%H:%M} {window.timezone}, days {days}"
-    if window.valid_from or window.valid_until:
-        facts["window"] += f", {window.valid_from or '...'} to {window.valid_until or '...'}"
-    facts["retry_countdowns_s"] = ", ".join(f"{countdown:g}" for countdown in campaign.plan.retry_countdowns_s)
-    for key, value in (facts | (facts.pop("orders", None) or {})).items():
-        table.add_row(key, "-" if value is None else str(value))
-    Console(highlight=False).print(table)
+        print_json(_facts(campaign, counts))
+    else:
+        show_campaign(Console(highlight=False), campaign, counts, datetime.now(UTC))

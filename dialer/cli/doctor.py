@@ -51,7 +51,7 @@ def _examined() -> list[Finding]:
     except ConfigError as error:
         advice = "Correct config/default.toml or the environment variable; docs/configuration.md explains each key."
         return [Finding("settings", State.FAILED, str(error), advice)]
-    configure_logging(config)
+    configure_logging(config, interactive=True)
     # What a service's client library would complain about is in the findings.
     logging.disable(logging.CRITICAL)
     try:

@@ -52,11 +52,15 @@ def command(*, file: str, campaign: str | None, dry_run: bool, as_json: bool, re
         orders_file = OrdersFile(counted, allowed_prefixes=tuple(settings().calls.allowed_prefixes))
         with RejectsFile(_rejects_path(file, rejects), orders_file.header, orders_file.delimiter) as rejects_file:
             batches = order_batches(orders_file, rejects_file, tally)
-            created = _check_only(batches, tally) if dry_run else _take_in(batches, tally, str(campaign), file)
+            created = None
+            if dry_run:
+                _check_only(batches, tally)
+            else:
+                created = _take_in(batches, tally, str(campaign), file)
     if as_json:
         facts = {
             "campaign": campaign,
-            "campaign_created": created,
+            "campaign_created": created is not None,
             "dry_run": dry_run,
             "encoding": orders_file.encoding,
             "delimiter": orders_file.delimiter,
@@ -84,22 +88,21 @@ def _rejects_path(file: str, chosen: Path | None) -> Path:
     return path
 
 
-def _check_only(batches: Iterable[list[Order]], tally: ImportTally) -> bool:
-    """Count what an import into an empty campaign would accept. Creates nothing: False."""
+def _check_only(batches: Iterable[list[Order]], tally: ImportTally) -> None:
+    """Count what an import into an empty campaign would accept."""
     with SeenIds() as seen:
         for batch in batches:
             fresh = sum(seen.add(order.order_id) for order in batch)
             tally.accepted += fresh
             tally.duplicates += len(batch) - fresh
-    return False
 
 
-def _take_in(batches: Iterable[list[Order]], tally: ImportTally, campaign: str, file: str) -> bool:
-    """Put the orders into the ledger; True if the campaign had to be created."""
+def _take_in(batches: Iterable[list[Order]], tally: ImportTally, campaign: str, file: str) -> str | None:
+    """Put the orders into the ledger; what was said of the campaign if it had to be created."""
     return asyncio.run(_take_in_async(batches, tally, campaign, file))
 
 
-async def _take_in_async(batches: Iterable[list[Order]], tally: ImportTally, campaign: str, file: str) -> bool:
+async def _take_in_async(batches: Iterable[list[Order]], tally: ImportTally, campaign: str, file: str) -> str | None:
     from dialer.campaigns import find_campaign, import_orders
     from dialer.cli._common import opened_ledger
     from dialer.domain.campaign import CampaignPlan
@@ -108,9 +111,9 @@ async def _take_in_async(batches: Iterable[list[Order]], tally: ImportTally, cam
     async with opened_ledger() as ledger:
         try:
             await find_campaign(ledger, campaign)
-            missing = False
-        except NotFoundError:
-            missing = True
+            missing = None
+        except NotFoundError as error:
+            missing = str(error)
         plan = CampaignPlan(name=campaign) if missing else None
         source = "stdin" if file == _STDIN else Path(file).name
         counts = await import_orders(ledger, campaign, batches, source=source, create_if_missing=plan)
@@ -153,7 +156,7 @@ class _Counted:
         return data
 
 
-def _show(tally: ImportTally, file: OrdersFile, campaign: str | None, *, created: bool, dry_run: bool) -> None:
+def _show(tally: ImportTally, file: OrdersFile, campaign: str | None, *, created: str | None, dry_run: bool) -> None:
     """The summary for people."""
     console = Console(highlight=False)
     title = "Checked, nothing imported" if dry_run else f"Imported into campaign {campaign!r}"
@@ -168,7 +171,7 @@ def _show(tally: ImportTally, file: OrdersFile, campaign: str | None, *, created
     delimiter = "tab" if file.delimiter == "\t" else file.delimiter
     console.print(f"Read as {file.encoding}, cells separated by {delimiter}", markup=False)
     if created:
-        console.print(f"Campaign {campaign!r} did not exist: created with default settings, as a draft.", markup=False)
+        console.print(f"It was created with default settings, as a draft: {created}", markup=False)
     if tally.rejected:
         _show_rejects(console, tally)
 

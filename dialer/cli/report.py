@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.console import Console, Group
 from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from dialer.cli._common import json_option, print_json, with_ledger
+from dialer.reporting.model import CONFIRMATION_GOAL
 from dialer.settings import settings
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from dialer.reporting.model import Report
 
 _BAR_WIDTH: Final = 40
+#: What the pause before the bot's reply is made of.
+_STAGES: Final = {
+    "reply": "pause before a reply",
+    "end_pause": "  waiting for the end",
+    "stt_after_turn": "  recognition",
+    "understanding": "  understanding",
+}
 
 
 @click.command("report")
@@ -85,10 +92,14 @@ def _headline(report: Report) -> Group:
     colour = {None: "white", True: "green", False: "yellow"}[report.goal_reached]
     verdict = {None: "no decisions yet", True: "goal reached", False: "below the goal"}[report.goal_reached]
     line = Text.assemble(
-        ("confirmed ", "bold"), (_percent(share), f"bold {colour}"), "  goal: more than 85%  ", (verdict, colour)
+        ("confirmed ", "bold"),
+        (_percent(share), f"bold {colour}"),
+        f"  goal: more than {CONFIRMATION_GOAL:.0%}  ",
+        (verdict, colour),
     )
-    bar = ProgressBar(total=1.0, completed=share or 0.0, width=_BAR_WIDTH, complete_style=colour, finished_style=colour)
-    marker = Text(" " * round(_BAR_WIDTH * 0.85) + "▲ 85%", style="dim")
+    filled = round(_BAR_WIDTH * (share or 0.0))
+    bar = Text.assemble(("█" * filled, colour), ("░" * (_BAR_WIDTH - filled), "dim"))
+    marker = Text(" " * round(_BAR_WIDTH * CONFIRMATION_GOAL) + f"▲ {CONFIRMATION_GOAL:.0%}", style="dim")
     return Group(line, bar, marker)
 
 
@@ -145,7 +156,7 @@ def _rest(report: Report) -> Table:
     if report.sources:
         table.add_row("understood by", Text(", ".join(f"{name}: {count:,}" for name, count in report.sources.items())))
     for stage, seen in report.latency.items():
-        table.add_row(Text(f"{stage} delay"), f"median {seen.p50_ms:.0f} ms, 95% within {seen.p95_ms:.0f} ms")
+        table.add_row(Text(_STAGES.get(stage, stage)), f"median {seen.p50_ms:.0f} ms, 95% within {seen.p95_ms:.0f} ms")
     if report.cost_rub is not None:
         table.add_row("cost", f"{report.cost_rub:,.2f} RUB")
     if report.retries:

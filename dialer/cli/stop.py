@@ -32,9 +32,7 @@ def command(*, everything: bool, resumable: bool, as_json: bool) -> None:
     from dialer.telemetry import configure_logging
 
     config = settings()
-    if not config.database_url:
-        raise ConfigError("database_url: set DIALER_DATABASE_URL to the server whose campaigns are to stop")
-    configure_logging(config)
+    configure_logging(config, interactive=True)
     began = time.monotonic()
     done = asyncio.run(_stop(config, resumable))
     seconds = round(time.monotonic() - began, 2)
@@ -53,8 +51,18 @@ async def _stop(config: Settings, resumable: bool) -> StoppedAll:
     from dialer.ledger.store import Ledger
     from dialer.telephony.switch import AriSwitch
 
-    ledger, switch = Ledger(config.database_url), AriSwitch(config)
+    ledger, switch = Ledger(config.database_url or _embedded_url(config)), AriSwitch(config)
     try:
         return await stop_all(ledger, switch.hangup_attempt, resumable=resumable)
     finally:
         await asyncio.gather(switch.close(), ledger.close())
+
+
+def _embedded_url(config: Settings) -> str:
+    """The database that `dialer up` runs in this home. Raises ConfigError when it does not run: nothing calls then."""
+    from dialer.embedded.postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres(config.home / "postgres")
+    if not server.is_running():
+        raise ConfigError(f"no DIALER_DATABASE_URL is set, and no `dialer up` runs in {config.home}: nothing to stop")
+    return server.url

@@ -44,7 +44,7 @@ def understanding(offline: bool) -> RulesThenModel:
     if offline:
         return RulesThenModel()
     config = settings()
-    configure_logging(config)
+    configure_logging(config, interactive=True)
     return RulesThenModel.from_settings(config)
 
 

@@ -37,17 +37,23 @@ _STOP_MARGIN_S: Final = 15.0
 @click.command("up")
 @click.option("--lines", default=20, show_default=True, type=click.IntRange(1, 500), help="Calls per Asterisk node.")
 @click.option("--api/--no-api", default=True, show_default=True, help="Serve the API and the board.")
-def command(*, lines: int, api: bool) -> None:
+@click.option("--simulate", is_flag=True, help="Call simulated customers: no Asterisk, no keys, nobody is disturbed.")
+def command(*, lines: int, api: bool, simulate: bool) -> None:
     """Run database and broker (unless configured), batch worker, call workers, beat and API until Ctrl-C.
 
     Everything lives under DIALER_HOME, logs in up/logs. A part that dies is started again. Ctrl-C lets live calls end;
     a second one hangs up. `dialer doctor` says what is missing.
+
+    With --simulate a telephone network, its customers and a shop run here as well. Retries come 60 times sooner
+    (30 s, 2 min, 4 min); everything else is as in earnest, the calling window too.
     """
     from dialer.demo.processes import Processes
     from dialer.telemetry import configure_logging
 
     config = settings()
     configure_logging(config)
+    if simulate:
+        _refuse_earnest(config)
     folder = config.home / "up"
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack, _stop_signals() as stop:
@@ -58,8 +64,28 @@ def command(*, lines: int, api: bool) -> None:
         _keep_last_logs(folder / "logs")
         processes = Processes(folder, env)
         stack.callback(processes.close)
-        shop = _Shop(config, processes, lines, api=api)
-        shop.run(stop)
+        outside = _simulated(processes) if simulate else {}
+        parts = _Parts(config, processes, lines, api=api, outside=outside)
+        parts.run(stop)
+
+
+def _refuse_earnest(config: Settings) -> None:
+    """Simulated decisions must not get into a ledger or a shop that real customers have orders in."""
+    if config.database_url:
+        raise ConflictError("--simulate keeps its own ledger under DIALER_HOME: unset DIALER_DATABASE_URL")
+    if config.orders_api.url:
+        raise ConflictError("--simulate has a shop of its own: unset DIALER_ORDERS_API__URL")
+    if config.nodes:
+        raise ConflictError("--simulate has a telephone network of its own: take the nodes out of default.toml")
+
+
+def _simulated(processes: Processes) -> dict[str, list[str]]:
+    from dialer.demo.simulated import REHEARSAL_TIME_SCALE, start_rehearsal
+
+    parts = start_rehearsal(processes)
+    click.echo(f"Simulation: nobody is really called. Retries come {REHEARSAL_TIME_SCALE:g} times sooner.")
+    click.echo(f"For `dialer doctor` and `dialer stop` in another terminal: . {processes.folder / 'simulation.env'}")
+    return parts
 
 
 @contextmanager
@@ -128,15 +154,18 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class _Shop:
-    """The parts, started in order and watched."""
+class _Parts:
+    """The parts, started in order and watched; `outside` runs already and is only watched."""
 
-    def __init__(self, config: Settings, processes: Processes, lines: int, *, api: bool) -> None:
+    def __init__(
+        self, config: Settings, processes: Processes, lines: int, *, api: bool, outside: dict[str, list[str]]
+    ) -> None:
         self._config, self._processes = config, processes
         self._stop_timeout_s = config.calls.drain_s + _STOP_MARGIN_S
+        self._outside = outside
         self._parts = {"batch": self._worker("batch", "batch", _BATCH_THREADS)}
         self._env: dict[str, dict[str, str]] = {}
-        for node in config.node_lines:
+        for node in ["default"] if outside else config.node_lines:
             name, queue = ("calls", "calls") if node == "default" else (f"calls-{node}", f"calls.{node}")
             self._parts[name] = self._worker(name, queue, lines + _SPARE_THREADS)
             self._env[name] = {"DIALER_ARI__NODE": node}
@@ -144,8 +173,8 @@ class _Shop:
         self._parts["beat"] = [*_CELERY, "beat", "-s", schedule, "--pidfile", ""]
         if api:
             self._parts["api"] = [*_DIALER, "api"]
-        self._started: dict[str, float] = {}
-        self._deaths = dict.fromkeys(self._parts, 0)
+        self._started: dict[str, float] = dict.fromkeys(outside, time.monotonic())
+        self._deaths = dict.fromkeys((*self._parts, *outside), 0)
 
     @staticmethod
     def _worker(name: str, queue: str, threads: int) -> list[str]:
@@ -159,14 +188,14 @@ class _Shop:
         if "api" in self._parts:
             click.echo(f"Board http://{self._config.api.host}:{self._config.api.port}/")
         while not stop.wait(_LOOK_EVERY_S):
-            for name in self._parts:
+            for name in (*self._outside, *self._parts):
                 if not self._processes.is_alive(name):
                     self._start_again(name, stop)
         self._end()
 
     def _start(self, name: str) -> None:
         self._started[name] = time.monotonic()
-        argv, env = self._parts[name], self._env.get(name)
+        argv, env = (self._parts | self._outside)[name], self._env.get(name)
         self._processes.start(name, argv, stop_timeout_s=self._stop_timeout_s, env=env)
 
     def _start_again(self, name: str, stop: threading.Event) -> None:

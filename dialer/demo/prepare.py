@@ -10,10 +10,9 @@ from pathlib import Path
 
 import click
 
-from dialer.demo.stack import save_phrase_bank
 from dialer.errors import DialerError, InputError
 from dialer.intake import ImportTally, OrdersFile, RejectsFile, open_file, order_batches
-from dialer.simulator.world import World
+from dialer.simulator.world import World, save_phrase_bank
 
 
 @click.command()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +9,12 @@ from pathlib import Path
 import structlog
 
 from dialer.demo.processes import Processes
+from dialer.demo.simulated import start_pbx, start_shop
 from dialer.embedded.asterisk import EmbeddedAsterisk
 from dialer.embedded.postgres import EmbeddedPostgres
 from dialer.embedded.redis import EmbeddedRedis
 from dialer.ledger.store import migrate
-from dialer.simulator.world import World, phrase_bank
+from dialer.simulator.world import World, save_phrase_bank
 
 log = structlog.get_logger(__name__)
 
@@ -40,11 +39,6 @@ class StackPlan:
     celery: Sequence[str] = CELERY
     #: Environment of single processes, by name: "calls1", "batch", "beat".
     env_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-def save_phrase_bank(world: World, path: Path) -> None:
-    """Write the lines that may be heard in `world`, for the phrase-bank recogniser."""
-    path.write_text(json.dumps({"phrases": phrase_bank(world)}, ensure_ascii=False, indent=1), "utf-8")
 
 
 class Stack:
@@ -73,7 +67,6 @@ class Stack:
         self._world.save(self.world_file)
         bank_file = self.services / "phrase-bank.json"
         save_phrase_bank(self._world, bank_file)
-        token = secrets.token_urlsafe(16)
         self.processes.env |= {
             "DIALER_HOME": str(self.folder),
             "DIALER_DATABASE_URL": self.postgres.url,
@@ -82,36 +75,18 @@ class Stack:
             "DIALER_TIME_SCALE": str(self.plan.time_scale),
             "DIALER_TICK_S": str(self.plan.tick_s),
             "DIALER_SPEECH__PHRASE_BANK": str(bank_file),
-            "DIALER_ORDERS_API__TOKEN": token,
-            "SHOP_TOKEN": token,
             **self.plan.settings,
         }
-        self._start_shop()
+        start_shop(self.processes, self.shop_log)
         if self.asterisk is None:
             self.start_pbx()
         else:
             self._start_asterisk(self.asterisk)
 
-    def _start_shop(self) -> None:
-        shop = self.processes.start_ready(
-            "shop", ["-m", "dialer.simulator.shop", "--port", "0", "--log", str(self.shop_log)]
-        )
-        self.processes.env["DIALER_ORDERS_API__URL"] = f"http://127.0.0.1:{shop['port']}"
-
     def start_pbx(self, port: int = 0) -> None:
         """The simulated PBX; after a crash with the port that it had, so that workers find it."""
-        pbx = self.processes.start_ready(
-            "pbx",
-            [
-                *("-m", "dialer.simulator.pbx", "--world", str(self.world_file), "--port", str(port)),
-                *("--records", str(self.call_records), "--diary", str(self.diary)),
-            ],
-        )
-        self.processes.env |= {
-            "DIALER_ARI__URL": pbx["ari_url"],
-            "DIALER_ARI__USERNAME": pbx["username"],
-            "DIALER_ARI__PASSWORD": pbx["password"],
-        }
+        options = ["--world", str(self.world_file), "--records", str(self.call_records), "--diary", str(self.diary)]
+        start_pbx(self.processes, options, port)
 
     def _start_asterisk(self, asterisk: EmbeddedAsterisk) -> None:
         """A real Asterisk, trunk and callees over SIP on loopback; the customers answer by ARI."""

@@ -41,7 +41,7 @@ class ProgressView:
 
     def say(self, line: str) -> None:
         """One line that stays."""
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, moment: Moment) -> None:
         """The present state."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import RowMapping, insert, select, update
@@ -12,7 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.domain.policy import CallingWindow
+from dialer.errors import NotFoundError
 from dialer.ledger.tables import campaigns
+
+#: Newest campaigns among which a mistyped name is looked for.
+_NAMES_COMPARED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,15 @@ async def get_campaign(tx: AsyncConnection, name: str) -> CampaignRow | None:
     """The campaign of that name."""
     row = (await tx.execute(select(campaigns).where(campaigns.c.name == name))).mappings().first()
     return _row(row) if row else None
+
+
+async def unknown_campaign(tx: AsyncConnection, name: str) -> NotFoundError:
+    """What to raise for a name that no campaign has; it tells the nearest one."""
+    names = (
+        await tx.execute(select(campaigns.c.name).order_by(campaigns.c.id.desc()).limit(_NAMES_COMPARED))
+    ).scalars()
+    near = get_close_matches(name, list(names), n=1)
+    return NotFoundError(f"no campaign is named {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
 async def lock_campaign(tx: AsyncConnection, name: str) -> CampaignRow | None:

@@ -11,8 +11,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.outcome import CONFIRMING, Decision
-from dialer.errors import NotFoundError
-from dialer.ledger.campaigns import get_campaign
+from dialer.ledger.campaigns import get_campaign, unknown_campaign
 from dialer.reporting.analytics import Analytics, Bucket, Cost
 from dialer.reporting.operator_cost import OperatorPrices
 from dialer.reporting.refusals import reason_in_transcript
@@ -84,7 +83,7 @@ async def ask_analytics(
     """All of it. `home` is where the transcripts' paths begin. Raises NotFoundError."""
     campaign = await get_campaign(tx, campaign_name)
     if campaign is None:
-        raise NotFoundError(f"no campaign is named {campaign_name!r}")
+        raise await unknown_campaign(tx, campaign_name)
     values = {"campaign": campaign.id, "zone": campaign.plan.window.timezone}
     found = {name: [_bucket(row) for row in await _all(tx, _grouped(key), values)] for name, key in _KEYS.items()}
     sources = {row["key"]: int(row["n"]) for row in await _all(tx, _SOURCES, {"campaign": campaign.id})}

@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Decision, Disposition
-from dialer.errors import NotFoundError
-from dialer.ledger.campaigns import get_campaign
+from dialer.ledger.campaigns import get_campaign, unknown_campaign
 from dialer.reporting.model import DueRetry, FunnelStep, Latency, Report
 
 #: How many of the next due retries the report names.
@@ -85,7 +84,7 @@ async def ask_report(tx: AsyncConnection, campaign_name: str, now: datetime) -> 
     """All of it in the caller's transaction. Raises NotFoundError."""
     campaign = await get_campaign(tx, campaign_name)
     if campaign is None:
-        raise NotFoundError(f"no campaign is named {campaign_name!r}")
+        raise await unknown_campaign(tx, campaign_name)
     values = {"campaign": campaign.id}
     talk = (await tx.execute(_TALK, values)).mappings().one()
     funnel, not_dialed = _funnel(await _all(tx, _FUNNEL, values))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -71,6 +72,14 @@ class World:
             met.add(name)
         return cls(residents)
 
+    def resident(self, phone: str) -> Resident | None:
+        """Who answers at `phone`; None: nobody lives there."""
+        return self.residents.get(phone)
+
+    def speakers(self) -> Iterable[tuple[str, str]]:
+        """(persona, dictated address) of everybody in this world."""
+        return {(resident.persona, resident.address) for resident in self.residents.values()}
+
     @classmethod
     def load(cls, path: Path) -> World:
         """Read a world file. Raises InputError when it is not one."""
@@ -93,10 +102,15 @@ class World:
 def phrase_bank(world: World) -> list[str]:
     """Every line that anybody in this world may say, each once, in a stable order."""
     said: set[str] = set()
-    for resident in world.residents.values():
-        for phrasings in PERSONAS[resident.persona].turns:
-            said.update(line.format(address=resident.address) for line in phrasings)
+    for persona, address in world.speakers():
+        for phrasings in PERSONAS[persona].turns:
+            said.update(line.format(address=address) for line in phrasings)
     return sorted(said)
+
+
+def save_phrase_bank(world: World, path: Path) -> None:
+    """Write the lines that may be heard in `world`, for the phrase-bank recogniser."""
+    path.write_text(json.dumps({"phrases": phrase_bank(world)}, ensure_ascii=False, indent=1), "utf-8")
 
 
 def voices(world: World) -> list[str]:
@@ -104,18 +118,36 @@ def voices(world: World) -> list[str]:
     return sorted({resident.voice for resident in world.residents.values()})
 
 
+class Crowd(World):
+    """A world without bounds: somebody lives behind every number, the same person for the same number and seed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__({})
+        self._seed = seed
+
+    def resident(self, phone: str) -> Resident:
+        """Personas come by their weights."""
+        rng = Random(f"{self._seed} {phone}")
+        (name,) = rng.choices(list(PERSONAS), [persona.weight for persona in PERSONAS.values()])
+        return _resident(name, rng, first=False)
+
+    def speakers(self) -> Iterable[tuple[str, str]]:
+        """Anybody may live here."""
+        return product(PERSONAS, ADDRESSES)
+
+
 class WorldCallees:
     """Answers each number as its resident would, counting the attempts. Use as `SimulatedPbx(WorldCallees(world))`."""
 
     def __init__(self, world: World, say: Say = say_offline, diary: Diary | None = None) -> None:
-        self._residents = {phone.lstrip("+"): resident for phone, resident in world.residents.items()}
+        self._world = world
         self._attempts: Counter[str] = Counter()
         self._say = say
         self._diary = diary
 
     def __call__(self, number: str) -> Callee:
         """The callee of one dial of `number`; outside the world live the contract's callees and nobody else."""
-        resident = self._residents.get(number)
+        resident = self._world.resident(f"+{number}")
         if resident is None:
             return contract_callees(number)
         self._attempts[number] += 1

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from dialer.demo.processes import Processes
-from dialer.demo.stack import save_phrase_bank
+from dialer.demo.simulated import CROWD_SEED
 from dialer.embedded.children import wait_until
 from dialer.settings import config_dir
-from dialer.simulator.world import World
+from dialer.simulator.world import Crowd, World, save_phrase_bank
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -51,9 +51,9 @@ class Shop:
         assert done.returncode == expect, done.stdout + done.stderr
         return json.loads(done.stdout)
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """`dialer up`, until its workers take tasks."""
-        self.processes.start("up", [*_DIALER, "up", "--lines", "4"], stop_timeout_s=60)
+        self.processes.start("up", [*_DIALER, "up", "--lines", "4", *options], stop_timeout_s=60)
         logs = [self.home / "up" / "logs" / f"{name}.log" for name in ("batch", "calls")]
         assert wait_until(lambda: all(log.is_file() and "ready." in log.read_text() for log in logs), 60), self.said()
 
@@ -94,6 +94,24 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         processes.close()
 
 
+@pytest.fixture
+def rehearsal(tmp_path: Path) -> Iterator[Shop]:
+    """A machine with nothing outside of it: network, customers and shop come with `dialer up --simulate`."""
+    home = tmp_path / "home"
+    env = {"DIALER_HOME": str(home), "DIALER_API__PORT": str(_free_port()), "DIALER_TICK_S": "0.5"}
+    processes = Processes(tmp_path / "outside", env)
+    try:
+        yield Shop(processes, home, tmp_path)
+    finally:
+        processes.close()
+
+
+def _somebody_who_confirms() -> str:
+    crowd = Crowd(CROWD_SEED)
+    numbers = (f"+7916000{number:04d}" for number in range(1000))
+    return next(phone for phone in numbers if crowd.resident(phone).persona == "confirms")
+
+
 def test_a_night_in_a_small_shop(shop: Shop) -> None:
     (shop.orders / "ночь").mkdir()
     shop.start()
@@ -110,19 +128,30 @@ def test_a_night_in_a_small_shop(shop: Shop) -> None:
     assert shop.dialer("audit")["clean"]
 
 
-def test_a_part_that_dies_is_started_again_and_the_end_leaves_nothing(shop: Shop) -> None:
-    shop.start()
-    batch = shop.pid_of("batch")
+def test_a_rehearsal_calls_any_number_heals_itself_and_leaves_nothing(rehearsal: Shop) -> None:
+    shop = rehearsal
+    shop.start("--simulate")
+    shop.dialer("campaign", "create", "проба", "--from", "00:00", "--to", "00:00")
+    (shop.orders / "orders.csv").write_text(f"заказ;телефон;сумма\n1;{_somebody_who_confirms()};3200\n", "utf-8")
+    shop.dialer("import", str(shop.orders / "orders.csv"), "--campaign", "проба")
+    shop.dialer("campaign", "start", "проба")
+    called = wait_until(lambda: shop.dialer("campaign", "show", "проба")["orders"]["decided"] == 1, 90)
+    told = shop.dialer("report", "проба")["decisions"]
+
+    batch, pbx = shop.pid_of("batch"), shop.pid_of("pbx")
     environment = {**os.environ, **shop.processes.env}
 
     second = subprocess.run(
         [sys.executable, *_DIALER, "up"], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     os.kill(batch, signal.SIGKILL)
-    again = wait_until(lambda: shop.pid_of("batch") not in (0, batch), 30)
-    parts = [shop.pid_of(part) for part in ("batch", "calls", "beat", "api")]
+    os.kill(pbx, signal.SIGKILL)
+    again = wait_until(lambda: shop.pid_of("batch") not in (0, batch) and shop.pid_of("pbx") not in (0, pbx), 30)
+    parts = [shop.pid_of(part) for part in ("batch", "calls", "beat", "api", "pbx", "shop")]
     shop.processes.stop("up", timeout_s=60)
 
+    assert called
+    assert told["confirmed"] == 1
     assert second.returncode == 2
     assert "runs already" in second.stderr
     assert again

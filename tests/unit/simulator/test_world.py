@@ -9,7 +9,7 @@ import pytest
 
 from dialer.errors import InputError
 from dialer.simulator.personas import PERSONAS
-from dialer.simulator.world import World, phrase_bank, voices
+from dialer.simulator.world import Crowd, World, phrase_bank, voices
 
 
 def phones(count: int) -> list[str]:
