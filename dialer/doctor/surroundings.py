@@ -34,7 +34,8 @@ def _unwise(settings: Settings) -> Iterator[Finding]:
         message = f"time_scale is {settings.time_scale:g}: customers are called again that much sooner"
         yield warning("settings", message, "Unset DIALER_TIME_SCALE outside of demos.")
     tokens = (settings.api.read_token, settings.api.enqueue_token, settings.api.control_token)
-    if not any(token.get_secret_value() for token in tokens):
+    made_by_up = settings.home / "up" / "api-token"
+    if not any(token.get_secret_value() for token in tokens) and not made_by_up.is_file():
         message = "no API token: `dialer api` makes one up at every start"
         yield warning("settings", message, "Set DIALER_API__CONTROL_TOKEN (and READ, ENQUEUE).")
 

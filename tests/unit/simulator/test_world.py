@@ -86,3 +86,18 @@ def test_the_phrase_bank_holds_every_line_once_and_addresses_filled_in() -> None
 
 def test_the_worlds_voices_are_named() -> None:
     assert len(voices(World.assign(phones(80)))) > 3
+
+
+def test_a_crowd_lives_behind_every_number_and_is_the_same_for_the_same_seed() -> None:
+    numbers = phones(2000)
+    crowd = [Crowd(1).resident(phone) for phone in numbers]
+    people = Counter(resident.persona for resident in crowd)
+    assert crowd == [Crowd(1).resident(phone) for phone in numbers]
+    assert crowd != [Crowd(2).resident(phone) for phone in numbers]
+    assert people.keys() == PERSONAS.keys()
+    assert people.most_common(1)[0][0] == "confirms"
+
+
+def test_the_bank_of_a_crowd_holds_whatever_any_of_them_may_say() -> None:
+    everybody = World.assign(phones(80))
+    assert set(phrase_bank(everybody)) <= set(phrase_bank(Crowd(1)))
