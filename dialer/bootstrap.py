@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -90,9 +91,10 @@ def make_orders_api(settings: Settings) -> OrdersApi | None:
     return OrdersApi(settings.orders_api) if settings.orders_api.url else None
 
 
+@cache
 def worker_name() -> str:
-    """This process, among all workers."""
-    return f"{socket.gethostname()}-{os.getpid()}"
+    """This process, among all workers that ever were: a container's successor has its host name and process id."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 class Runtime:

@@ -43,9 +43,11 @@ async def _renew(ports: CallPorts) -> None:
     ids = set(ports.running)
     if not ids:
         return
-    lease = timedelta(seconds=ports.settings.calls.lease_s)
+    lease, asked_at = timedelta(seconds=ports.settings.calls.lease_s), ports.clock()
     async with ports.ledger.begin() as tx:
         ours = await claims.renew_leases(tx, ports.worker, ids, await database_now(tx) + lease)
+    for attempt_id in ours & set(ports.running):
+        ports.hold(attempt_id, asked_at)
     for attempt_id in ids - ours:
         task = ports.running.get(attempt_id)
         if task is not None:

@@ -18,8 +18,9 @@ import structlog
 from dialer.calls.ports import CallPorts, Slip
 from dialer.domain.outcome import Decision
 from dialer.errors import LedgerError
-from dialer.ledger import claims
+from dialer.ledger import claims, late
 from dialer.ledger.claims import AttemptJob
+from dialer.ledger.store import database_now
 
 log = structlog.get_logger(__name__)
 
@@ -29,23 +30,27 @@ NOTE_LIMIT_S = 1.0
 _RETRY_LIMIT_S = 5.0
 
 
-async def note_decision(ports: CallPorts, job: AttemptJob, decision: Decision | None, data: dict[str, Any]) -> None:
-    """Keep what the customer decided (None: took back). Never raises, and never takes longer than NOTE_LIMIT_S."""
+async def note_decision(ports: CallPorts, job: AttemptJob, decision: Decision | None, data: dict[str, Any]) -> bool:
+    """Keep what the customer decided (None: took back). Never raises, and never takes longer than NOTE_LIMIT_S.
+
+    False if the attempt is not this worker's any more: nothing may be acknowledged to the customer.
+    """
     slip = Slip(decision, data, ports.worker)
     try:
-        await _note(ports, job.attempt_id, slip, NOTE_LIMIT_S)
+        ours = await _note(ports, job.attempt_id, slip, NOTE_LIMIT_S)
     except (LedgerError, TimeoutError) as error:
         log.warning("decision_not_noted", attempt_id=job.attempt_id, error=type(error).__name__)
         ports.unnoted[job.attempt_id] = slip
         _write(_path(ports, job.attempt_id), slip)
-    else:
-        forget_note(ports, job.attempt_id)
+        return True
+    forget_note(ports, job.attempt_id)
+    return ours
 
 
 async def retry_notes(ports: CallPorts) -> None:
     """Try again what the ledger did not get. Raises LedgerError."""
     for attempt_id, slip in list(ports.unnoted.items()):
-        noted = await _note(ports, attempt_id, slip, _RETRY_LIMIT_S)
+        noted = await _note(ports, attempt_id, slip, _RETRY_LIMIT_S) or await _decide(ports, attempt_id, slip)
         log.info("decision_noted_late", attempt_id=attempt_id, noted=noted)
         if ports.unnoted.get(attempt_id) is slip:
             forget_note(ports, attempt_id)
@@ -67,6 +72,15 @@ def forget_note(ports: CallPorts, attempt_id: str) -> None:
 async def _note(ports: CallPorts, attempt_id: str, slip: Slip, limit_s: float) -> bool:
     async with asyncio.timeout(limit_s), ports.ledger.begin() as tx:
         return await claims.note_decision(tx, attempt_id, slip.worker, slip.decision, slip.data)
+
+
+async def _decide(ports: CallPorts, attempt_id: str, slip: Slip) -> bool:
+    """The attempt has ended: if it was given up for lost, the decision counts all the same."""
+    if slip.decision is None:
+        return False
+    async with asyncio.timeout(_RETRY_LIMIT_S), ports.ledger.begin() as tx:
+        now = await database_now(tx)
+        return await late.decide_late(tx, attempt_id, slip.worker, slip.decision, slip.data, now)
 
 
 def _folder(ports: CallPorts) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -45,7 +46,22 @@ class CallPorts:
     worker: str
     #: Running attempts, for the lease keeper.
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    #: Until when each of them is surely ours, by `clock`: PostgreSQL gives a lease after we have asked for it.
+    held_until: dict[str, float] = field(default_factory=dict)
     #: Decisions that the ledger could not be told of, by attempt.
     unnoted: dict[str, Slip] = field(default_factory=dict)
     #: Set when the process is told to end: live calls go on to their ends, nothing more is dialed.
     draining: bool = False
+    clock: Callable[[], float] = time.monotonic
+
+    def hold(self, attempt_id: str, asked_at: float) -> None:
+        """The ledger has given or renewed a lease that was asked for at `asked_at` (by `clock`)."""
+        self.held_until[attempt_id] = asked_at + self.settings.calls.lease_s
+
+    def may_ring(self, attempt_id: str) -> bool:
+        """Whether the attempt's phone may be rung now: its lease cannot have run out, and nobody has told us to end.
+
+        A process that was stopped or starved beyond its lease wakes up in the middle of a step: somebody else may be
+        calling the customer by then.
+        """
+        return not self.draining and self.clock() < self.held_until.get(attempt_id, 0.0)

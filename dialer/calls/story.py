@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 #: Order states in the shop's own system after which a confirmation call makes no sense.
 SETTLED_IN_SHOP = frozenset({"confirmed", "paid", "cancelled", "canceled", "delivered", "shipped", "returned"})
-#: How long a customer who has just answered waits for the ledger.
+#: How long the ledger is waited for when a customer has answered.
 TALKING_LIMIT_S = 1.0
 
 
@@ -49,6 +49,7 @@ async def run_attempt(ports: CallPorts, attempt_id: str) -> None:
             await story
         finally:
             del ports.running[attempt_id]
+            ports.held_until.pop(attempt_id, None)
 
 
 async def _hand_back(ports: CallPorts, attempt_id: str) -> None:
@@ -73,12 +74,15 @@ async def _tell(ports: CallPorts, job: AttemptJob) -> None:
 
 
 async def _claim(ports: CallPorts, attempt_id: str) -> AttemptJob | None:
+    asked_at = ports.clock()
     async with ports.ledger.begin() as tx:
         lease_s = ports.settings.calls.lease_s
         now, node = await database_now(tx), ports.settings.ari.node
         job = await claims.claim_attempt(tx, attempt_id, ports.worker, now=now, lease_s=lease_s, node=node)
     if job is None:
         log.info("attempt_not_claimed", attempt_id=attempt_id)
+    else:
+        ports.hold(attempt_id, asked_at)
     return job
 
 
@@ -132,28 +136,40 @@ async def _dial_and_talk(
 
 
 async def _talk(ports: CallPorts, job: AttemptJob, session: Session) -> tuple[Outcome, dict[str, Any]]:
-    if not await _still_ours(ports, job):
-        return Outcome(Disposition.LOST), {}
-    talk = await session.run()
+    """Hold the conversation; the ledger is told of the answer while the first words are spoken."""
+    marking = asyncio.create_task(_mark_talking(ports, job))
+    try:
+        talk = await session.run()
+    except BaseException:
+        marking.cancel()
+        raise
+    await marking
     return talk.outcome, keep(ports, job, talk)
 
 
-async def _still_ours(ports: CallPorts, job: AttemptJob) -> bool:
-    """Mark the order as talking. While PostgreSQL is away nobody can take the attempt from us: talk."""
+async def _mark_talking(ports: CallPorts, job: AttemptJob) -> None:
+    """Mark the order as talking. While PostgreSQL is away nobody can take the attempt from us: talk on."""
     try:
         async with asyncio.timeout(TALKING_LIMIT_S), ports.ledger.begin() as tx:
-            return await claims.mark_talking(tx, job.attempt_id, ports.worker, now=await database_now(tx))
+            ours = await claims.mark_talking(tx, job.attempt_id, ports.worker, now=await database_now(tx))
     except (LedgerError, TimeoutError) as error:
         log.warning("talking_not_marked", attempt_id=job.attempt_id, error=type(error).__name__)
-        return True
+    else:
+        if not ours:
+            _drop(ports, job)
 
 
 async def _note(ports: CallPorts, job: AttemptJob, result: Result | None) -> None:
     """The customer has decided, or has taken it back."""
-    if result is None or result.decision is None:
-        await note_decision(ports, job, None, {})
-    else:
-        await note_decision(ports, job, result.decision, result.data)
+    decision = result.decision if result is not None else None
+    data = result.data if result is not None and decision is not None else {}
+    if not await note_decision(ports, job, decision, data):
+        _drop(ports, job)
+
+
+def _drop(ports: CallPorts, job: AttemptJob) -> None:
+    """The attempt is not ours any more: whoever has it decides its fate, and this call must not go on."""
+    ports.running[job.attempt_id].cancel()
 
 
 def _today(job: AttemptJob) -> date:
@@ -168,4 +184,5 @@ def _request(ports: CallPorts, job: AttemptJob) -> DialRequest:
         ring_timeout_s=job.campaign.plan.ring_timeout_s,
         max_call_s=job.campaign.plan.max_call_s + ports.settings.calls.cap_margin_s,
         caller_id=job.campaign.plan.caller_id,
+        may_ring=partial(ports.may_ring, job.attempt_id),
     )

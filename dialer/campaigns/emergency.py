@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +17,8 @@ from dialer.errors import TelephonyError
 from dialer.ledger import campaigns as rows
 from dialer.ledger import claims, recall
 from dialer.ledger.campaigns import CampaignRow
-from dialer.ledger.open_calls import OpenCall, open_calls
+from dialer.ledger.late import lock_noted
+from dialer.ledger.open_calls import open_calls
 from dialer.ledger.store import Ledger, database_now
 
 _log = structlog.get_logger()
@@ -48,15 +48,45 @@ async def stop_all(
     and hang up; `hangup` is quicker where it reaches. Repeating it is harmless. Raises LedgerError.
     """
     stopped = await _stop_campaigns(ledger, resumable, now)
-    calls: dict[str, bool] = {}
-    for look in range(_LOOKS):
-        if look:
-            await asyncio.sleep(_LOOK_PAUSE_S)
-        calls |= await _end_calls(ledger, hangup, resumable, now)
-    if not resumable:
-        for campaign in stopped:
-            await skip_remaining(ledger, campaign, now)
-    return StoppedAll(len(stopped), len(calls), list(calls.values()).count(False))
+    line = _Hangups(hangup)
+    try:
+        for look in range(_LOOKS):
+            if look:
+                await asyncio.sleep(_LOOK_PAUSE_S)
+            await _end_calls(ledger, line, resumable, now)
+        if not resumable:
+            for campaign in stopped:
+                await skip_remaining(ledger, campaign, now)
+    finally:
+        reached = await line.all_over()
+    return StoppedAll(len(stopped), len(reached), reached.count(False))
+
+
+class _Hangups:
+    """Hanging up in the background: a node that does not answer must not keep the ledger waiting."""
+
+    def __init__(self, hangup: Hangup) -> None:
+        self._hangup = hangup
+        self._places = asyncio.Semaphore(_HANGUPS_AT_ONCE)
+        self._tasks: dict[str, asyncio.Task[bool]] = {}
+
+    def begin(self, attempt_id: str) -> None:
+        """Hang up, once."""
+        if attempt_id not in self._tasks:
+            self._tasks[attempt_id] = asyncio.create_task(self._one(attempt_id))
+
+    async def all_over(self) -> list[bool]:
+        """Per call, whether its node was reached."""
+        return await asyncio.gather(*self._tasks.values())
+
+    async def _one(self, attempt_id: str) -> bool:
+        async with self._places:
+            try:
+                await self._hangup(attempt_id)
+            except TelephonyError as error:
+                _log.warning("call_left_to_its_worker", attempt_id=attempt_id, error=str(error))
+                return False
+        return True
 
 
 async def _stop_campaigns(ledger: Ledger, resumable: bool, now: datetime | None) -> list[CampaignRow]:
@@ -73,33 +103,20 @@ async def _stop_campaigns(ledger: Ledger, resumable: bool, now: datetime | None)
     return found
 
 
-async def _end_calls(ledger: Ledger, hangup: Hangup, resumable: bool, now: datetime | None) -> dict[str, bool]:
-    """End every open call in the ledger and on the line at once; attempt -> whether its node was reached."""
+async def _end_calls(ledger: Ledger, line: _Hangups, resumable: bool, now: datetime | None) -> None:
+    """End every open call on the line and in the ledger at once."""
     async with ledger.begin() as tx:
         found = await open_calls(tx)
-    places = asyncio.Semaphore(_HANGUPS_AT_ONCE)
-
-    async def hang_up(call: OpenCall) -> bool:
-        async with places:
-            try:
-                await hangup(call.attempt_id)
-            except TelephonyError as error:
-                _log.warning("call_left_to_its_worker", attempt_id=call.attempt_id, error=str(error))
-                return False
-        return True
-
-    reached, _ = await asyncio.gather(
-        asyncio.gather(*(hang_up(call) for call in found)), _settle(ledger, found, resumable, now)
-    )
-    return dict(zip((call.attempt_id for call in found), reached, strict=True))
+    for attempt_id in found:
+        line.begin(attempt_id)
+    await asyncio.gather(*(_settle(ledger, attempt_id, resumable, now) for attempt_id in found))
 
 
-async def _settle(ledger: Ledger, found: Sequence[OpenCall], resumable: bool, now: datetime | None) -> None:
+async def _settle(ledger: Ledger, attempt_id: str, resumable: bool, now: datetime | None) -> None:
+    """One call in one transaction: workers lock many calls at once, in an order of their own."""
     async with ledger.begin() as tx:
         moment = now or await database_now(tx)
-        for call in found:
-            outcome = call.noted or Outcome(Disposition.LOST)
-            step: NextStep = Decided() if call.noted else CallAgain(moment) if resumable else Skip("stopped")
-            await claims.settle_attempt(
-                tx, attempt_id=call.attempt_id, worker=None, outcome=outcome, step=step, now=moment
-            )
+        noted = await lock_noted(tx, attempt_id)
+        outcome = noted or Outcome(Disposition.LOST)
+        step: NextStep = Decided() if noted else CallAgain(moment) if resumable else Skip("stopped")
+        await claims.settle_attempt(tx, attempt_id=attempt_id, worker=None, outcome=outcome, step=step, now=moment)

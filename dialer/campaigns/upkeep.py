@@ -20,6 +20,7 @@ from dialer.errors import TelephonyError
 from dialer.ledger import campaigns as rows
 from dialer.ledger import claims, recall, trunks
 from dialer.ledger.claims import ExpiredAttempt, Released
+from dialer.ledger.late import lock_noted
 from dialer.ledger.store import Ledger, database_now, database_uptime_s
 
 _log = structlog.get_logger()
@@ -152,17 +153,17 @@ async def _surely_ended(attempt: ExpiredAttempt, reach: _Reach, now: datetime) -
 
 async def _settle_lost(ledger: Ledger, attempt: ExpiredAttempt, now: datetime, time_scale: float) -> bool:
     """False if its worker was quicker after all. A decision that the worker had noted counts, whatever became of it."""
-    outcome = attempt.noted or Outcome(Disposition.LOST)
-    step = next_step(
-        outcome,
-        attempt_number=attempt.number,
-        now=now,
-        countdowns_s=attempt.plan.retry_countdowns_s,
-        window=attempt.plan.window,
-        timezone=attempt.timezone,
-        time_scale=time_scale,
-    )
     async with ledger.begin() as tx:
+        outcome = await lock_noted(tx, attempt.attempt_id) or Outcome(Disposition.LOST)
+        step = next_step(
+            outcome,
+            attempt_number=attempt.number,
+            now=now,
+            countdowns_s=attempt.plan.retry_countdowns_s,
+            window=attempt.plan.window,
+            timezone=attempt.timezone,
+            time_scale=time_scale,
+        )
         lost = await claims.settle_attempt(
             tx, attempt_id=attempt.attempt_id, worker=None, outcome=outcome, step=step, now=now, expired_before=now
         )

@@ -81,8 +81,7 @@ _RENEW = text(
 )
 _EXPIRED = text(
     """
-    SELECT a.id, a.node, a.number, a.worker, a.lease_until, a.order_pk, a.decision, a.data, o.timezone, c.name,
-        c.plan
+    SELECT a.id, a.node, a.number, a.worker, a.lease_until, a.order_pk, o.timezone, c.name, c.plan
     FROM attempts a JOIN orders o ON o.id = a.order_pk JOIN campaigns c ON c.id = a.campaign_id
     WHERE a.ended_at IS NULL AND a.claimed_at IS NOT NULL AND a.lease_until < :now
     ORDER BY a.lease_until LIMIT :limit
@@ -121,10 +120,7 @@ class AttemptJob:
 
 @dataclass(frozen=True, slots=True)
 class ExpiredAttempt:
-    """An attempt whose worker has not renewed its lease; `timezone` is the recipient's, if it has its own.
-
-    `noted` is the customer's decision, if the worker took note of it before it was lost.
-    """
+    """An attempt whose worker has not renewed its lease; `timezone` is the recipient's, if it has its own."""
 
     attempt_id: str
     order_pk: int
@@ -135,7 +131,6 @@ class ExpiredAttempt:
     worker: str
     lease_until: datetime
     timezone: str | None
-    noted: Outcome | None = None
 
 
 async def claim_attempt(
@@ -237,15 +232,9 @@ async def expired_attempts(tx: AsyncConnection, now: datetime, limit: int = 200)
             worker=row["worker"],
             lease_until=row["lease_until"],
             timezone=row["timezone"] or None,
-            noted=noted_outcome(row["decision"], row["data"]),
         )
         for row in rows
     ]
-
-
-def noted_outcome(decision: str | None, data: dict[str, Any]) -> Outcome | None:
-    """How an open attempt ends by what was noted of it; None if there is no decision."""
-    return Outcome(Disposition.ANSWERED, Decision(decision), data) if decision else None
 
 
 async def republish_stale(tx: AsyncConnection, now: datetime, grace_s: float, limit: int = 1000) -> Sequence[Released]:

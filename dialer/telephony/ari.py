@@ -17,8 +17,8 @@ _MEDIA_CLOSE_S = 1.0
 _EVENTS_HEARTBEAT_S = 10.0
 _NOT_FOUND = 404
 _CONFLICT = 409
-#: While Asterisk starts or ends: it says nothing about the channel that was asked for.
-_NOT_BOOTED = 503
+#: While Asterisk starts or ends (503), or from a proxy before it: says nothing of what was asked for.
+_NOBODY_HOME = frozenset({502, 503, 504})
 
 Snapshot = dict[str, Any]
 
@@ -185,7 +185,7 @@ class AriClient:
         """One request; the parsed JSON answer, or None when it has no body."""
         try:
             async with self._session.request(method, self._base + path, **options) as response:
-                if response.status == _NOT_BOOTED:
+                if response.status in _NOBODY_HOME:
                     raise AriUnavailableError(_refusal(await response.text()))
                 if response.status >= 400:
                     raise AriError(response.status, _refusal(await response.text()))

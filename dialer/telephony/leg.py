@@ -50,6 +50,11 @@ def _ignore() -> None:
     """Nobody listens for ringing."""
 
 
+def _always() -> bool:
+    """Nothing forbids the phone to ring."""
+    return True
+
+
 class Leg:
     """One outgoing channel. `answered` and `ended` are futures; events may come in any order and twice."""
 
@@ -61,6 +66,7 @@ class Leg:
         *,
         on_digit: Callable[[str], None] = _ignore_digit,
         on_ringing: Callable[[], None] = _ignore,
+        may_ring: Callable[[], bool] = _always,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.channel_id = channel_id
@@ -70,6 +76,7 @@ class Leg:
         self._events = events
         self._on_digit = on_digit
         self._on_ringing = on_ringing
+        self._may_ring = may_ring
         self._in_stasis = asyncio.Event()
         self._rang = False
         self._creating: asyncio.Task[None] | None = None
@@ -91,15 +98,13 @@ class Leg:
             # Asterisk makes no channel when the trunk is unknown, unregistered or does not answer its health check.
             log.warning("trunk_unavailable", channel=self.channel_id, reason=str(error))
             return Disposition.TRUNK_FAILURE
-        self._over_at = asyncio.get_running_loop().time() + float(variables.get(ABSOLUTE_TIMEOUT, 0.0))
         try:
-            if not await self._start_dialing(ring_timeout_s):
-                return self._failure()
+            instead = await self._start_dialing(ring_timeout_s, float(variables.get(ABSOLUTE_TIMEOUT, 0.0)))
         except AriUnavailableError as error:
             # The request may have arrived: the phone may ring, so this dial counts.
             log.warning("dial_unanswered", channel=self.channel_id, reason=str(error))
             return Disposition.LOST
-        return await self._wait_for_answer(ring_timeout_s)
+        return instead or await self._wait_for_answer(ring_timeout_s)
 
     async def hangup(self, reason: str = "normal") -> bool:
         """Ask Asterisk to end the channel; False if there is none (any more)."""
@@ -108,8 +113,8 @@ class Leg:
     async def close(self) -> None:
         """End the channel if it is ours, however far it got, and stop listening.
 
-        While Asterisk cannot be asked, a call that may ring or talk is not given up before Asterisk itself must have
-        ended it: whoever closes it must be sure that the customer's phone is free.
+        While Asterisk cannot be asked, or refuses, a call that may ring or talk is not given up before Asterisk itself
+        must have ended it: whoever closes it must be sure that the customer's phone is free.
         """
         if self._creating is not None:
             await asyncio.wait([self._creating])
@@ -126,9 +131,7 @@ class Leg:
             try:
                 if await self._is_ours():
                     await self.hangup()
-            except AriError as error:
-                log.warning("leg_left_to_its_cap", channel=self.channel_id, reason=str(error))
-            except AriUnavailableError as error:
+            except (AriError, AriUnavailableError) as error:
                 if self._over_at is not None and asyncio.get_running_loop().time() < self._over_at:
                     await asyncio.wait({self.ended}, timeout=pause_s)
                     pause_s = min(pause_s * 2, _LONGEST_CLOSE_PAUSE_S)
@@ -154,8 +157,8 @@ class Leg:
             raise
         self._events.confirm(self.channel_id)
 
-    async def _start_dialing(self, ring_timeout_s: float) -> bool:
-        """Dial once the channel is in our application; False if it ended before."""
+    async def _start_dialing(self, ring_timeout_s: float, life_s: float) -> Disposition | None:
+        """Dial once the channel is in our application; why not, if it ended before or must not ring."""
         timeout_s = math.ceil(ring_timeout_s) + 1  # Asterisk's own limit stands behind ours
         try:
             async with asyncio.timeout(_STASIS_WAIT_S):
@@ -164,19 +167,23 @@ class Leg:
             log.info("stasis_start_missed", channel=self.channel_id)  # the events WebSocket is away: try all the same
         for attempt in range(_DIAL_TRIES):
             if self.ended.done():
-                return False
+                break
+            if not self._may_ring():
+                log.warning("must_not_ring", channel=self.channel_id)
+                return Disposition.NOT_DIALED
+            self._over_at = asyncio.get_running_loop().time() + life_s
             try:
                 await self._ari.dial(self.channel_id, timeout_s)
             except AriError as error:
                 if error.status == 404:
                     self._end(LegEnd(CAUSE_UNKNOWN, vanished=True))
-                    return False
+                    break
                 if error.status != _NOT_IN_STASIS or attempt == _DIAL_TRIES - 1:
                     raise
                 await asyncio.sleep(_DIAL_PAUSE_S)
             else:
-                return True
-        return False
+                return None
+        return self._failure()
 
     async def _wait_for_answer(self, ring_timeout_s: float) -> Disposition | None:
         """Answer, failure, or our own ring timeout, whichever comes first."""

@@ -73,14 +73,14 @@ class AriLine:
         number = dial_number(request.phone, self._allowed_prefixes)
         self.attempt_id = request.attempt_id
         await self._events.wait_connected(self._connect_timeout_s)
-        leg = Leg(
+        leg = self._customer = Leg(
             self._ari,
             self._events,
             request.attempt_id,
             on_digit=handlers.on_digit,
             on_ringing=handlers.on_ringing,
+            may_ring=request.may_ring,
         )
-        self._customer = leg
         leg.ended.add_done_callback(self._on_customer_ended)
         endpoint = self._endpoint.format(number=number)
         disposition = await leg.dial(endpoint, self._variables(request), request.ring_timeout_s)

@@ -26,6 +26,8 @@ class DialRequest:
     caller_id: str | None = None
     #: Channel variables (never personal data: they appear in Asterisk's logs).
     variables: Mapping[str, str] = field(default_factory=dict)
+    #: Asked right before the phone would ring; False: it must not any more.
+    may_ring: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,11 @@ class Line(Protocol):
         """Originate and wait for answer, failure or ring timeout; on answer, connect the media.
 
         HUNG_UP means that the customer answered and left before the media was connected; LOST that the channel
-        ended, or that nobody can say whether the phone has rung, while the connection to Asterisk was away. Raises
-        ConflictError when a channel with this id already
-        lives (a second dial of one attempt), InputError for a number that must not be dialed, AriUnavailableError
-        or AriError when Asterisk cannot be asked, MediaError when the call was answered but its audio could not be
-        connected. `close` must follow on every path, cancellation included.
+        ended, or that nobody can say whether the phone has rung, while the connection to Asterisk was away;
+        NOT_DIALED that `may_ring` said no. Raises ConflictError when a channel with this id already lives (a second
+        dial of one attempt), InputError for a number that must not be dialed, AriUnavailableError or AriError when
+        Asterisk cannot be asked, MediaError when the call was answered but its audio could not be connected. `close`
+        must follow on every path, cancellation included.
         """
         ...
 

@@ -11,7 +11,7 @@ import pytest
 
 from dialer.chaos.proxy import CuttingProxy
 from dialer.domain.outcome import Disposition
-from dialer.errors import AriUnavailableError
+from dialer.errors import AriError, AriUnavailableError
 from dialer.settings import AriSettings, CallSettings, Settings
 from dialer.simulator.pbx import SimulatedPbx, contract_callees
 from dialer.telephony.ports import DialRequest, DialResult, LineHandlers
@@ -145,3 +145,25 @@ async def test_a_pbx_that_is_just_starting_refuses_nothing() -> None:
         # Then the phone has rung for nothing, which counts
         assert result.disposition is Disposition.LOST
         assert wire.pbx.live_channels == []
+
+
+async def test_a_pbx_that_refuses_to_hang_up_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a customer on the line, and a PBX whose answers are errors
+    async with wired() as wire:
+        dialing, close = wire.dial(SENDS_NOTHING, ring_timeout_s=5.0)
+        assert (await dialing).disposition is None
+        refused = asyncio.Event()
+        hangup = wire.switch.ari.hangup
+
+        async def refuse(_channel_id: str, _reason: str = "normal") -> bool:
+            refused.set()
+            raise AriError(500, "Internal Server Error")
+
+        monkeypatch.setattr(wire.switch.ari, "hangup", refuse)
+        # When
+        closing = close()
+        await refused.wait()
+        monkeypatch.setattr(wire.switch.ari, "hangup", hangup)
+        await closing
+        # Then the line is closed once the customer's phone is free
+        assert "attempt-1" not in wire.pbx.live_channels

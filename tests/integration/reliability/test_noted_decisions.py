@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from dialer import campaigns
 from dialer.calls import CallPorts
 from dialer.calls.noting import note_decision, recover_notes, retry_notes
+from dialer.calls.ports import Slip
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Decision, Disposition, Outcome
 from dialer.domain.policy import CallAgain
-from dialer.ledger import claims, outbox
+from dialer.ledger import claims, dnc, outbox
 from dialer.ledger.audit import audit
 from dialer.ledger.claims import Released
 from dialer.ledger.orders import attempts_of, get_order
@@ -180,3 +182,104 @@ async def test_a_slip_that_cannot_be_read_stops_nobody(ledger: Ledger, tmp_path:
     ports = _ports(ledger, tmp_path)
     recover_notes(ports)
     assert ports.unnoted == {}
+
+
+async def test_a_decision_that_is_noted_while_upkeep_hangs_up_counts(ledger: Ledger) -> None:
+    # Given an attempt whose worker is late, and comes back while upkeep is hanging up
+    campaign, _ = await _talking(ledger)
+
+    async def hang_up(attempt_id: str) -> bool:
+        async with ledger.begin() as tx:
+            assert await claims.note_decision(tx, attempt_id, WORKER, Decision.CANCELLED, {})
+        return True
+
+    # When
+    await campaigns.upkeep(
+        ledger, hangup=hang_up, publish=lambda _: None, grace_s=20, now=AFTER_LEASE, quiet_after_restart_s=0
+    )
+    # Then
+    async with ledger.begin() as tx:
+        order = await get_order(tx, campaign, "1")
+    assert order is not None
+    assert order.decision == Decision.CANCELLED
+
+
+async def _told_too_late(ledger: Ledger, home: Path, attempt: str, decision: Decision) -> None:
+    """A slip of a worker that died, found when upkeep has already settled its attempt as lost."""
+    await _upkeep(ledger)
+    ports = _ports(ledger, home)
+    ports.unnoted[attempt] = Slip(decision, {"address": "Лесная, 5"}, WORKER)
+    await retry_notes(ports)
+    assert ports.unnoted == {}
+
+
+async def test_a_decision_that_is_told_after_its_attempt_was_given_up_counts(ledger: Ledger, tmp_path: Path) -> None:
+    # Given, when
+    campaign, attempt = await _talking(ledger)
+    await _told_too_late(ledger, tmp_path, attempt, Decision.ADDRESS_CHANGED)
+    # Then the shop is told, and the customer is not called again
+    async with ledger.begin() as tx:
+        order = await get_order(tx, campaign, "1")
+        (delivery,) = await outbox.claim_deliveries(tx, datetime.now(UTC) + timedelta(days=1), 10)
+    assert order is not None
+    assert (order.state, order.attempts) == (OrderState.DECIDED, 1)
+    assert (delivery.status, delivery.data, delivery.idempotency_key) == (
+        "confirmed",
+        {"address": "Лесная, 5"},
+        attempt,
+    )
+    async with ledger.begin() as tx:
+        assert (await audit(tx, AFTER_LEASE)).violations == []
+
+
+async def test_who_asked_not_to_be_called_is_not_called_however_late_the_ledger_hears(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    # Given, when
+    _, attempt = await _talking(ledger)
+    await _told_too_late(ledger, tmp_path, attempt, Decision.DO_NOT_CALL)
+    # Then
+    async with ledger.begin() as tx:
+        assert len(await dnc.list_phones(tx)) == 1
+
+
+async def test_a_decision_comes_too_late_when_the_customer_is_being_called_again(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    # Given an order whose next attempt has begun
+    campaign, attempt = await _talking(ledger)
+    await _upkeep(ledger)
+    await campaigns.release_batch(ledger, node=NODE, publish=lambda _: None, now=AFTER_LEASE + timedelta(hours=1))
+    # When
+    await _told_too_late(ledger, tmp_path, attempt, Decision.CONFIRMED)
+    # Then the call that is under way decides
+    async with ledger.begin() as tx:
+        order = await get_order(tx, campaign, "1")
+    assert order is not None
+    assert order.state is OrderState.QUEUED
+
+
+async def test_an_emergency_stop_does_not_wait_for_a_node_that_is_silent(ledger: Ledger) -> None:
+    # Given a node that answers only when the test lets it
+    campaign, _ = await _talking(ledger)
+    answers = asyncio.Event()
+
+    async def hang_up(_attempt_id: str) -> bool:
+        await answers.wait()
+        return True
+
+    # When
+    stopping = asyncio.create_task(campaigns.stop_all(ledger, hang_up, now=NOW))
+
+    async def ended() -> bool:
+        async with ledger.begin() as tx:
+            order = await get_order(tx, campaign, "1")
+        return order is not None and order.state is OrderState.SKIPPED
+
+    # Then the ledger has ended the call, so that its worker hangs it up
+    async with asyncio.timeout(10):
+        while not await ended():  # noqa: ASYNC110 - PostgreSQL has no event for it
+            await asyncio.sleep(0.01)
+    assert not stopping.done()
+    answers.set()
+    assert (await stopping).calls == 1
