@@ -9,13 +9,16 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.errors import InputError
+from dialer.reporting.analytics import Analytics
+from dialer.reporting.analytics_queries import ask_analytics
 from dialer.reporting.csv_file import write_csv
 from dialer.reporting.html import MAX_LISTED_ORDERS, render_html
 from dialer.reporting.model import Report
+from dialer.reporting.operator_cost import load_operator_prices
 from dialer.reporting.order_list import order_page, order_pages
 from dialer.reporting.queries import ask_report
 
-__all__ = ["Report", "campaign_report", "save_csv", "save_html", "save_json"]
+__all__ = ["Report", "campaign_analytics", "campaign_report", "save_csv", "save_html", "save_json"]
 
 
 async def campaign_report(tx: AsyncConnection, campaign_name: str, now: datetime) -> Report:
@@ -23,15 +26,23 @@ async def campaign_report(tx: AsyncConnection, campaign_name: str, now: datetime
     return await ask_report(tx, campaign_name, now)
 
 
+async def campaign_analytics(tx: AsyncConnection, campaign_name: str, home: Path, language: str = "ru") -> Analytics:
+    """Rates, reasons and costs. `home` is where the transcripts' paths begin. Raises NotFoundError, ConfigError."""
+    return await ask_analytics(tx, campaign_name, prices=load_operator_prices(), home=home, language=language)
+
+
 async def save_html(
-    tx: AsyncConnection, report: Report, path: Path, *, store_name: str, artifacts_base: str = ""
+    tx: AsyncConnection, report: Report, path: Path, *, store_name: str, home: Path, artifacts_base: str = ""
 ) -> None:
-    """One self-contained page. `artifacts_base` leads from the page's folder to that of recordings and transcripts.
+    """One self-contained page with the analytics. `home` is where the paths of recordings and transcripts begin;
+    `artifacts_base` leads there from the page's folder.
 
     Raises InputError if the file cannot be written, ConfigError if the template is wrong.
     """
     orders = await order_page(tx, report.campaign, 0, MAX_LISTED_ORDERS)
-    _write(path, render_html(report, orders, store_name=store_name, artifacts_base=artifacts_base))
+    analytics = await campaign_analytics(tx, report.campaign, home)
+    page = render_html(report, analytics, orders, store_name=store_name, artifacts_base=artifacts_base)
+    _write(path, page)
 
 
 async def save_csv(tx: AsyncConnection, report: Report, path: Path) -> int:

@@ -62,7 +62,9 @@ async def _make(ledger: Ledger, campaign: str, html_path: Path | None, csv_path:
         report = await reports.campaign_report(tx, campaign, now)
         if html_path is not None:
             base = _way_home(html_path)
-            await reports.save_html(tx, report, html_path, store_name=settings().store_name, artifacts_base=base)
+            await reports.save_html(
+                tx, report, html_path, store_name=settings().store_name, home=settings().home, artifacts_base=base
+            )
         if csv_path is not None:
             await reports.save_csv(tx, report, csv_path)
     return report

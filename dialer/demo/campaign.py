@@ -170,7 +170,7 @@ async def _close(plan: DemoPlan, ledger: Ledger, tally: ImportTally, seconds: fl
     now = await ledger.now()
     async with ledger.begin() as tx:
         report = await reports.campaign_report(tx, CAMPAIGN, now)
-        await reports.save_html(tx, report, files["report.html"], store_name=plan.store_name)
+        await reports.save_html(tx, report, files["report.html"], store_name=plan.store_name, home=plan.out)
         await reports.save_csv(tx, report, files["report.csv"])
     async with ledger.begin() as tx:
         verdict = await audit(tx, now)

@@ -14,7 +14,13 @@ from markupsafe import Markup, escape
 
 _WIDTH: Final = 100.0
 #: Fewer columns are drawn as wide as if there were so many.
-_LEAST_COLUMNS: Final = 12
+_LEAST_COLUMNS: Final = 7
+#: Of a chart of columns: the upper row, the lower row's axis, and the names below it.
+_COLUMN_HEIGHT: Final = 84
+_MIDDLE: Final = 102
+_SHARE_HEIGHT: Final = 52
+_AXIS: Final = 174
+_BASE: Final = 189
 _ROUND: Final = 2 * math.pi * 54
 
 
@@ -29,12 +35,13 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `part` of `whole`, and what hovering says."""
+    """One column: `part` of `whole`, a share of its own, and what hovering says."""
 
     label: str
     part: int
     whole: int
     title: str = ""
+    share: float | None = None
 
 
 def bar(slices: Sequence[Slice], whole: int | None = None) -> Markup:
@@ -75,29 +82,57 @@ def ring(share: float | None, goal: float, text: str, label: str) -> Markup:
     )
 
 
-def columns(items: Sequence[Column], label: str, *, every: int = 1) -> Markup:
-    """Columns as high as their whole, filled as far as their part; every `every`-th is named below it."""
-    step, height, base = 24, 92, 15
-    width = max(len(items), _LEAST_COLUMNS) * step
+def columns(items: Sequence[Column], label: str, goal: float, *, width: int = 440, every: int = 1) -> Markup:
+    """Two rows over one axis: columns as high as their whole, filled as far as their part (the part in per cent above);
+    below them each one's share from 0 to 100 %, with a line at the goal. Every `every`-th is named.
+
+    `width` is in units of the text's size: 440 for half a page, 1100 for a whole one.
+    """
+    step = width / max(len(items), _LEAST_COLUMNS)
     most = max((item.whole for item in items), default=0) or 1
     parts = []
     for index, item in enumerate(items):
-        x = index * step + 3
+        name = _text(step * (index + 0.5), _BASE, item.label) if index % every == 0 else ""
         title = escape(item.title or f"{item.label}: {item.part} / {item.whole}")
         # Each column answers to the pointer over its full height, also where it is low.
-        hit = f'<rect class="hit" x="{x - 3}" y="0" width="{step}" height="{height}"></rect>'
-        drawn = [
-            f'<rect class="{kind}" x="{x}" y="{height - high:.1f}" width="18" height="{high:.1f}" rx="2"></rect>'
-            for kind, high in (("column", height * item.whole / most), ("column-part", height * item.part / most))
-        ]
-        parts.append(f"<g><title>{title}</title>{hit}{''.join(drawn)}</g>")
-        if index % every == 0:
-            parts.append(f'<text x="{x + 9}" y="{height + base - 3}" text-anchor="middle">{escape(item.label)}</text>')
+        hit = f'<rect class="hit" x="{step * index:.1f}" y="0" width="{step:.1f}" height="{_AXIS}"></rect>'
+        parts.append(f"<g><title>{title}</title>{hit}{_one_column(item, step * index, step, most, goal)}{name}</g>")
+    lines = "".join(
+        f'<line class="{kind}" x1="0" y1="{y:.1f}" x2="{width}" y2="{y:.1f}"></line>'
+        for kind, y in (("axis", _MIDDLE), ("axis", _AXIS), ("goal-line", _AXIS - _SHARE_HEIGHT * goal))
+    )
     kind = "columns wide" if len(items) > _LEAST_COLUMNS else "columns"
     return Markup(  # noqa: S704 - every inserted text is escaped
-        f'<svg class="{kind}" viewBox="0 0 {width} {height + base}" role="img" aria-label="{escape(label)}">'
-        f'<line class="axis" x1="0" y1="{height}" x2="{width}" y2="{height}"></line>{"".join(parts)}</svg>'
+        f'<svg class="{kind}" viewBox="0 0 {width} {_BASE + 6}" role="img" aria-label="{escape(label)}">'
+        f"{''.join(parts)}{lines}</svg>"
     )
+
+
+def _one_column(item: Column, left: float, step: float, most: int, goal: float) -> str:
+    if not item.whole:
+        return ""
+    middle, thick = left + step / 2, min(step * 0.62, 40)
+    high = [_COLUMN_HEIGHT * count / most for count in (item.whole, item.part)]
+    drawn = [
+        _rect(kind, middle, thick, _MIDDLE, tall) for kind, tall in zip(("column", "column-part"), high, strict=True)
+    ]
+    drawn.append(_text(middle, _MIDDLE - high[0] - 5, f"{100 * item.part / item.whole:.0f}%"))
+    if item.share is not None:
+        tone = "tone-good" if item.share > goal else "tone-warn"
+        drawn.append(_rect(tone, middle, thick, _AXIS, max(1.0, _SHARE_HEIGHT * item.share)))
+        drawn.append(_text(middle, _AXIS - _SHARE_HEIGHT * item.share - 5, f"{100 * item.share:.0f}%"))
+    return "".join(drawn)
+
+
+def _rect(kind: str, middle: float, thick: float, bottom: float, tall: float) -> str:
+    return (
+        f'<rect class="{kind}" x="{middle - thick / 2:.1f}" y="{bottom - tall:.1f}" width="{thick:.1f}" '
+        f'height="{tall:.1f}" rx="2"></rect>'
+    )
+
+
+def _text(x: float, y: float, words: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{escape(words)}</text>'
 
 
 def area(values: Sequence[int], parts: Sequence[int], label: str) -> Markup:

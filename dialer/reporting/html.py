@@ -17,7 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from dialer.errors import ConfigError
 from dialer.reporting import words
+from dialer.reporting.analytics import Analytics
 from dialer.reporting.model import CONFIRMATION_GOAL, FunnelStep, OrderLine, Report
+from dialer.reporting.pictures import pictures_of
 from dialer.settings import config_dir
 
 TEMPLATE: Final = "report.html.j2"
@@ -36,7 +38,9 @@ class Segment:
     share: float
 
 
-def render_html(report: Report, orders: list[OrderLine], *, store_name: str, artifacts_base: str) -> str:
+def render_html(
+    report: Report, analytics: Analytics, orders: list[OrderLine], *, store_name: str, artifacts_base: str
+) -> str:
     """The page. Raises ConfigError if the template is missing or wrong."""
     zone = ZoneInfo(report.timezone)
     live = sum(step.live for step in report.funnel)
@@ -47,6 +51,7 @@ def render_html(report: Report, orders: list[OrderLine], *, store_name: str, art
             .render(
                 report=report,
                 orders=orders,
+                pictures=pictures_of(analytics),
                 store_name=store_name,
                 goal=CONFIRMATION_GOAL,
                 words=words,
@@ -78,8 +83,16 @@ def _environment(zone: ZoneInfo, artifacts_base: str) -> Environment:
         return quote(f"{artifacts_base}/{path}" if artifacts_base else path, safe="/")
 
     environment.filters.update(
-        number=_number, percent=_percent, duration=_duration, local=local, artifact=artifact, rouble=_rouble
+        number=_number,
+        percent=_percent,
+        duration=_duration,
+        local=local,
+        artifact=artifact,
+        rouble=_rouble,
+        cost=_cost,
+        decimal=_decimal,
     )
+    environment.filters.update(cost=_cost, decimal=_decimal)
     environment.globals["plural"] = words.plural
     return environment
 
@@ -109,6 +122,14 @@ def _rouble(value: Any) -> str:
     whole, _, kopecks = str(value).partition(".")
     shown = _number(int(whole))
     return f"{shown}{_NARROW_SPACE}₽" if not kopecks.strip("0") else f"{shown},{kopecks}{_NARROW_SPACE}₽"
+
+
+def _cost(roubles: float | None) -> str:
+    return "—" if roubles is None else _rouble(f"{roubles:.2f}")
+
+
+def _decimal(value: float) -> str:
+    return f"{value:.1f}".replace(".", ",")
 
 
 def _percent(share: float | None) -> str:

@@ -43,7 +43,6 @@ CAMPAIGN_STATES: Final = {
     "finished": "завершена",
 }
 DELIVERIES: Final = {"acknowledged": "приняты магазином", "pending": "ждут отправки", "dead": "не приняты"}
-SOURCES: Final = {"rules": "правила", "llm": "языковая модель", "dtmf": "кнопки телефона", "none": "не понято"}
 STAGES: Final = {
     "first_word": "первое слово после ответа",
     "reply": "ответ бота после слов клиента",

@@ -173,7 +173,7 @@ class _Page(HTMLParser):
 
 async def saved_page(ledger: Ledger, path: Path) -> _Page:
     async with reported(ledger) as (tx, report):
-        await reports.save_html(tx, report, path, store_name="Твой выбор", artifacts_base="../home")
+        await reports.save_html(tx, report, path, store_name="Твой выбор", home=path.parent, artifacts_base="../home")
     return page_of(path)
 
 

@@ -13,8 +13,6 @@ from dialer.errors import InputError
 from dialer.ledger.campaigns import CampaignRow, list_campaigns
 from dialer.ledger.orders import count_orders
 from dialer.ledger.store import Ledger
-from dialer.reporting.analytics_queries import ask_analytics
-from dialer.reporting.operator_cost import load_operator_prices
 from dialer.web.api.access import Context, Controller, Reader
 from dialer.web.api.plans import campaign_out, changed_plan
 from dialer.web.api.schemas import Campaign, CampaignPage, NewCampaign, PlanFields
@@ -99,9 +97,8 @@ async def report(name: CampaignName, context: Context, _: Reader) -> dict[str, A
 @router.get("/{name}/analytics", summary="Rates, reasons and costs", responses=_MISSING)
 async def analytics(name: CampaignName, context: Context, _: Reader) -> dict[str, Any]:
     """By hour, weekday, attempt number and region; reasons of refusal; costs. What each means: docs/board.md."""
-    prices = load_operator_prices()
     async with context.ledger.begin() as tx:
-        return (await ask_analytics(tx, name, prices=prices, home=context.settings.home)).as_json()
+        return (await reports.campaign_analytics(tx, name, context.settings.home)).as_json()
 
 
 async def _shown(ledger: Ledger, campaign: CampaignRow) -> Campaign:

@@ -10,18 +10,18 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
+from dialer import reports
 from dialer.reporting import charts
 from dialer.reporting.analytics import Analytics, Bucket
-from dialer.reporting.analytics_queries import ask_analytics
-from dialer.reporting.charts import Column
-from dialer.reporting.operator_cost import load_operator_prices
-from dialer.reporting.regions import ERASED, UNKNOWN
+from dialer.reporting.charts import Column, Slice
+from dialer.reporting.model import CONFIRMATION_GOAL
+from dialer.reporting.names import WEEKDAYS, region_name
 from dialer.web.board import render
 from dialer.web.board.calls import campaign_of
 from dialer.web.board.language import Speech, speech_of
 from dialer.web.board.pages import CampaignId
 from dialer.web.board.sessions import Session
-from dialer.web.board.words import CITIES, WEEKDAYS
+from dialer.web.board.words import DISPOSITIONS
 from dialer.web.context import WebContext, context_of
 
 router: Final = APIRouter(include_in_schema=False)
@@ -34,7 +34,6 @@ class Picture:
     """One chart with its figures. Buckets are named as the reader says them."""
 
     title: str
-    hint: str
     svg: str
     buckets: list[tuple[str, Bucket]]
 
@@ -53,7 +52,8 @@ async def analytics(campaign_id: CampaignId, request: Request, session: Session)
         section="analytics",
         found=found,
         pictures=pictures(found, speech),
-        regions=[(_region_name(speech, bucket.key), bucket) for bucket in found.regions[:_SHOWN_REGIONS]],
+        answered_of=_answered_of,
+        regions=[(region_name(bucket.key, speech.language), bucket) for bucket in found.regions[:_SHOWN_REGIONS]],
     )
 
 
@@ -74,16 +74,15 @@ def csv_response(found: Analytics) -> Response:
 
 
 async def _ask(context: WebContext, name: str, language: str) -> Analytics:
-    prices = load_operator_prices()
     async with context.ledger.begin() as tx:
-        return await ask_analytics(tx, name, prices=prices, home=context.settings.home, language=language)
+        return await reports.campaign_analytics(tx, name, context.settings.home, language)
 
 
 def pictures(found: Analytics, speech: Speech) -> list[Picture]:
     """The charts by time and by attempt number."""
     weekdays = WEEKDAYS[speech.language]
     return [
-        _picture(speech, "by_hour", found.hours, lambda bucket: bucket.key, every=3, hint=speech("by_hour_hint")),
+        _picture(speech, "by_hour", found.hours, lambda bucket: bucket.key, width=1100),
         _picture(speech, "by_weekday", found.weekdays, lambda bucket: weekdays[int(bucket.key) - 1]),
         _picture(speech, "by_number", found.numbers, lambda bucket: bucket.key),
     ]
@@ -95,13 +94,15 @@ def _picture(
     buckets: Sequence[Bucket],
     name: Callable[[Bucket], str],
     *,
-    every: int = 1,
-    hint: str = "",
+    width: int = 440,
 ) -> Picture:
     named = [(name(bucket), bucket) for bucket in buckets]
-    items = [Column(label, bucket.answered, bucket.attempts, _title(speech, label, bucket)) for label, bucket in named]
+    items = [
+        Column(label, bucket.answered, bucket.attempts, _title(speech, label, bucket), bucket.confirmation_rate)
+        for label, bucket in named
+    ]
     spoken = f"{speech(title)}: " + "; ".join(item.title for item in items if item.whole)
-    return Picture(speech(title), hint, charts.columns(items, spoken, every=every), named)
+    return Picture(speech(title), charts.columns(items, spoken, CONFIRMATION_GOAL, width=width), named)
 
 
 def _title(speech: Speech, label: str, bucket: Bucket) -> str:
@@ -110,8 +111,10 @@ def _title(speech: Speech, label: str, bucket: Bucket) -> str:
     return f"{calls}, {speech('reach_rate').lower()} {reach}, {speech('confirmation_rate').lower()} {confirmed}"
 
 
-def _region_name(speech: Speech, key: str) -> str:
-    """A region as the reader says it; a time zone by its city."""
-    special = {UNKNOWN: speech("region_unknown"), ERASED: speech("erased")}
-    city = key.rpartition("/")[2].replace("_", " ")
-    return special.get(key) or (CITIES.get(key, city) if speech.language == "ru" else city)
+def _answered_of(speech: Speech, bucket: Bucket) -> list[Slice]:
+    """A bucket's calls as the two parts of a bar."""
+    missed = bucket.attempts - bucket.answered
+    return [
+        Slice(speech("columns_answered"), "live", bucket.answered),
+        Slice(speech.word(DISPOSITIONS, "no_answer"), "live2", missed),
+    ]

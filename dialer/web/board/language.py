@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from dialer.domain.privacy import is_erased, mask_phone
+from dialer.reporting.names import Words
 from dialer.web.board.texts import LANGUAGES, TEXTS
-from dialer.web.board.words import Words
 
 COOKIE: Final = "lang"
 _NARROW: Final = "\u202f"

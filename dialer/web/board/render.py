@@ -12,13 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from dialer.reporting import charts
+from dialer.reporting import charts, names
 from dialer.reporting.charts import Slice
 from dialer.reporting.model import CONFIRMATION_GOAL
+from dialer.reporting.names import Words
 from dialer.web.board import words
 from dialer.web.board.language import COOKIE, Speech, speech_of
 from dialer.web.board.texts import TEXTS
-from dialer.web.board.words import Words
 from dialer.web.tokens import BrowserSession, Scope
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
@@ -38,6 +38,7 @@ def environment() -> Environment:
     made.globals |= {
         "charts": charts,
         "words": words,
+        "names": names,
         "slices": slices,
         "legend": legend,
         "GOAL": CONFIRMATION_GOAL,

@@ -15,8 +15,6 @@ from dialer import reports
 from dialer.domain.campaign import CampaignState
 from dialer.domain.outcome import Decision, Disposition, Outcome
 from dialer.ledger.campaigns import get_campaign
-from dialer.reporting.analytics_queries import ask_analytics
-from dialer.reporting.operator_cost import load_operator_prices
 from dialer.web.board import events
 from tests.integration.web.conftest import CONTROL, READ, client_of
 from tests.support.factories import CONFIRMED, NO_ANSWER, NOW, make_campaign, make_order
@@ -190,7 +188,7 @@ async def test_analytics_add_up_to_the_report(ledger: Ledger, web_settings: Sett
     campaign = await tell(ledger, made, artifacts=artifacts, name="night")
     async with ledger.begin() as tx:
         report = await reports.campaign_report(tx, "night", NOW)
-        found = await ask_analytics(tx, "night", prices=load_operator_prices(), home=web_settings.home)
+        found = await reports.campaign_analytics(tx, "night", web_settings.home)
 
     for group in found.groups.values():
         assert sum(bucket.attempts for bucket in group) == report.attempts == 7

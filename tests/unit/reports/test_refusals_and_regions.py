@@ -74,8 +74,8 @@ def test_charts_are_well_formed_escape_texts_and_set_no_styles() -> None:
         charts.bar([]),
         charts.ring(0.5, 0.85, "50 %", '"half"'),
         charts.ring(None, 0.85, "—", "none"),
-        charts.columns([Column("<1>", 1, 2), Column("2", 0, 0)], "by & by"),
-        charts.columns([], "none"),
+        charts.columns([Column("<1>", 1, 2, share=0.9), Column("2", 0, 0)], "by & by", 0.85),
+        charts.columns([], "none", 0.85),
         charts.area([1, 2, 3], [0, 1, 1], "pace"),
         charts.area([], [], "none"),
     ]

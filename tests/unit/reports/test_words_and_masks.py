@@ -8,7 +8,7 @@ from dialer.domain.campaign import CampaignState
 from dialer.domain.intent import Source
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Decision, Disposition
-from dialer.reporting import words
+from dialer.reporting import names, words
 from dialer.reporting.model import masked_phone, rate
 
 
@@ -17,7 +17,7 @@ def test_every_name_that_the_ledger_writes_has_a_word() -> None:
     assert set(words.STATES) == set(OrderState)
     assert set(words.DISPOSITIONS) == set(Disposition) - {Disposition.NOT_DIALED} | {"live"}
     assert set(words.CAMPAIGN_STATES) == set(CampaignState)
-    assert set(words.SOURCES) == set(Source)
+    assert set(names.SOURCES) == set(Source)
 
 
 @pytest.mark.parametrize(
