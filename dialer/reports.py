@@ -5,20 +5,32 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.errors import InputError
+from dialer.reporting import call_records
 from dialer.reporting.analytics import Analytics
 from dialer.reporting.analytics_queries import ask_analytics
-from dialer.reporting.csv_file import write_csv
+from dialer.reporting.call_records import call_pages
+from dialer.reporting.csv_file import BOM, ORDER_COLUMNS, order_cells, write_csv
 from dialer.reporting.html import MAX_LISTED_ORDERS, render_html
 from dialer.reporting.model import Report
 from dialer.reporting.operator_cost import load_operator_prices
 from dialer.reporting.order_list import order_page, order_pages
 from dialer.reporting.queries import ask_report
 
-__all__ = ["Report", "campaign_analytics", "campaign_report", "save_csv", "save_html", "save_json"]
+__all__ = [
+    "Report",
+    "campaign_analytics",
+    "campaign_report",
+    "save_analytics",
+    "save_calls",
+    "save_csv",
+    "save_html",
+    "save_json",
+]
 
 
 async def campaign_report(tx: AsyncConnection, campaign_name: str, now: datetime) -> Report:
@@ -47,7 +59,19 @@ async def save_html(
 
 async def save_csv(tx: AsyncConnection, report: Report, path: Path) -> int:
     """One line per order; returns how many. Raises InputError if the file cannot be written."""
-    return await write_csv(path, order_pages(tx, report.campaign), report.timezone)
+    zone = ZoneInfo(report.timezone)
+    pages = ([order_cells(line, zone) for line in page] async for page in order_pages(tx, report.campaign))
+    return await write_csv(path, ORDER_COLUMNS, pages)
+
+
+async def save_calls(tx: AsyncConnection, report: Report, path: Path) -> int:
+    """One line per call that has ended; returns how many. Raises InputError if the file cannot be written."""
+    return await write_csv(path, call_records.COLUMNS, call_pages(tx, report.campaign, ZoneInfo(report.timezone)))
+
+
+def save_analytics(found: Analytics, path: Path) -> None:
+    """The analytics' figures as CSV. Raises InputError if the file cannot be written."""
+    _write(path, BOM + found.as_csv())
 
 
 def save_json(report: Report, path: Path) -> None:

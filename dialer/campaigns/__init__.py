@@ -22,14 +22,18 @@ from dialer.campaigns.lifecycle import (
     stop,
 )
 from dialer.campaigns.plans import check_plan, last_opening, next_opening
+from dialer.campaigns.redial import Redialed, redial
 from dialer.campaigns.upkeep import Hangup, UpkeepCounts, upkeep
+from dialer.ledger.redial import Selection
 
 __all__ = [
     "Hangup",
     "ImportCounts",
     "Publish",
     "ReceivedBatch",
+    "Redialed",
     "RowStatus",
+    "Selection",
     "StoppedAll",
     "UpkeepCounts",
     "change_plan",
@@ -44,6 +48,7 @@ __all__ = [
     "open_due",
     "pause",
     "receive_batch",
+    "redial",
     "release_batch",
     "resume",
     "skip_remaining",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,13 +14,16 @@ from rich.console import Console
 from dialer.cli._common import json_option, print_json, wide_table, with_ledger
 from dialer.cli._types import NO_DAY, Day, Numbers, TimeOfDay
 from dialer.domain.campaign import CampaignPlan
+from dialer.domain.order import FINAL_STATES, LIVE_STATES, OrderState
+from dialer.domain.outcome import Decision
 
 if TYPE_CHECKING:
-    from dialer.domain.order import OrderState
     from dialer.ledger.campaigns import CampaignRow
     from dialer.ledger.store import Ledger
 
 F = TypeVar("F", bound=Callable[..., Any])
+_FINAL = [str(state) for state in sorted(FINAL_STATES)]
+_DECISIONS = [str(decision) for decision in Decision]
 
 
 #: Options of the plan; the names are CampaignPlan's own, and those of `_WINDOW` its window's.
@@ -141,6 +144,38 @@ _add_move("resume", "Go on after a pause.")
 _add_move("stop", "End for good: orders not called yet are skipped; live calls end by themselves.")
 
 
+@command.command("redial")
+@click.argument("name")
+@click.option("--into", required=True, help="The campaign to put them into; created as a draft if there is none.")
+@click.option("--state", "states", multiple=True, type=click.Choice(_FINAL), help="Orders that ended so.")
+@click.option("--decision", "decisions", multiple=True, type=click.Choice(_DECISIONS), help="Orders decided so.")
+@click.option("--order", "order_ids", multiple=True, help="Only these orders, by the shop's number.")
+@json_option
+def redial_command(
+    *,
+    name: str,
+    into: str,
+    states: tuple[str, ...],
+    decisions: tuple[str, ...],
+    order_ids: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Call finished orders of NAME anew, in a campaign of their own. By default the unreachable ones.
+
+    They are copied: NAME keeps its orders, decisions and report. Options may be given several times.
+    """
+    from dialer.campaigns import Selection, redial
+
+    chosen = Selection(tuple(map(OrderState, states)), tuple(map(Decision, decisions)), order_ids)
+    done = with_ledger(lambda ledger: redial(ledger, name, into, chosen))
+    if as_json:
+        print_json(asdict(done))
+        return
+    click.echo(f"{done.accepted:,} orders are in campaign {into!r} now ({done.duplicates:,} were there already).")
+    if done.created:
+        click.echo(f"It was made with the plan of {name!r}, as a draft: dialer campaign start {into}")
+
+
 async def _counts(ledger: Ledger, campaign: CampaignRow) -> dict[OrderState, int]:
     from dialer.ledger.orders import count_orders
 
@@ -178,8 +213,6 @@ def _next_opening(campaign: CampaignRow) -> datetime | None:
 
 
 def _sums(counts: dict[OrderState, int]) -> list[str]:
-    from dialer.domain.order import LIVE_STATES, OrderState
-
     live = sum(counts[state] for state in LIVE_STATES)
     ended = [counts[OrderState.DECIDED], counts[OrderState.UNREACHABLE], counts[OrderState.SKIPPED]]
     to_call = counts[OrderState.NEW] + counts[OrderState.WAITING]

@@ -35,26 +35,36 @@ _STAGES: Final = {
 @json_option
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Save a self-contained page here.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Save one line per order here, for Excel.")
-def command(*, campaign: str, as_json: bool, html_path: Path | None, csv_path: Path | None) -> None:
+@click.option("--calls", "calls_path", type=click.Path(path_type=Path), help="Save one line per call here (CSV).")
+@click.option("--analytics", "analytics_path", type=click.Path(path_type=Path), help="Save rates and costs here (CSV).")
+def command(*, campaign: str, as_json: bool, **paths: Path | None) -> None:
     """Print or save CAMPAIGN's report.
 
     Which rate has which denominator: docs/reports.md.
     """
 
     async def work(ledger: Ledger) -> Report:
-        return await _make(ledger, campaign, html_path, csv_path)
+        return await _make(ledger, campaign, **paths)
 
     report = with_ledger(work)
     if as_json:
         print_json(report.as_json())
         return
     show_report(report)
-    for path in (html_path, csv_path):
+    for path in paths.values():
         if path is not None:
             click.echo(f"saved {path}")
 
 
-async def _make(ledger: Ledger, campaign: str, html_path: Path | None, csv_path: Path | None) -> Report:
+async def _make(
+    ledger: Ledger,
+    campaign: str,
+    *,
+    html_path: Path | None,
+    csv_path: Path | None,
+    calls_path: Path | None,
+    analytics_path: Path | None,
+) -> Report:
     from dialer import reports
 
     now = await ledger.now()
@@ -67,6 +77,11 @@ async def _make(ledger: Ledger, campaign: str, html_path: Path | None, csv_path:
             )
         if csv_path is not None:
             await reports.save_csv(tx, report, csv_path)
+        if calls_path is not None:
+            await reports.save_calls(tx, report, calls_path)
+        if analytics_path is not None:
+            found = await reports.campaign_analytics(tx, report.campaign, settings().home)
+            reports.save_analytics(found, analytics_path)
     return report
 
 

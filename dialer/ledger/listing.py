@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.order import Order, OrderState
@@ -94,7 +94,19 @@ async def list_orders(
     tx: AsyncConnection, wanted: OrderFilter, *, after_pk: int = 0, limit: int = 100
 ) -> list[ListedOrder]:
     """Orders as they arrived; the next page starts `after_pk` the last row's `pk`."""
-    named = {
+    statement = _only(_ORDERS.where(orders.c.id > after_pk), _named(wanted)).order_by(orders.c.id).limit(limit)
+    return [_listed_order(row) for row in (await tx.execute(statement)).mappings()]
+
+
+async def count_listed(tx: AsyncConnection, wanted: OrderFilter, most: int) -> int:
+    """How many orders the filter finds, counted up to `most`."""
+    found = _only(select(orders.c.id), _named(wanted)).limit(most).subquery()
+    counted: int = (await tx.execute(select(func.count()).select_from(found))).scalar_one()
+    return counted
+
+
+def _named(wanted: OrderFilter) -> dict[Any, Any]:
+    return {
         orders.c.campaign_id: wanted.campaign_id,
         orders.c.state: wanted.state,
         orders.c.decision: wanted.decision,
@@ -102,8 +114,6 @@ async def list_orders(
         orders.c.order_id: wanted.order_id,
         orders.c.phone: wanted.phone,
     }
-    statement = _only(_ORDERS.where(orders.c.id > after_pk), named).order_by(orders.c.id).limit(limit)
-    return [_listed_order(row) for row in (await tx.execute(statement)).mappings()]
 
 
 async def find_order(tx: AsyncConnection, order_pk: int) -> ListedOrder | None:

@@ -1,9 +1,10 @@
-"""One line per order for Excel: UTF-8 with BOM, semicolons, no cell that a spreadsheet would run."""
+"""Tables for Excel: UTF-8 with BOM, semicolons, no cell that a spreadsheet would run."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator
+import io
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from dialer.errors import InputError
 from dialer.intake import harmless_cell
 from dialer.reporting.model import OrderLine
 
-COLUMNS: Final = (
+ORDER_COLUMNS: Final = (
     "order_id",
     "phone",
     "amount",
@@ -31,24 +32,33 @@ COLUMNS: Final = (
     "recording",
     "transcript",
 )
+#: Excel takes a file for UTF-8 only with it.
+BOM: Final = "\ufeff"
 
 
-async def write_csv(path: Path, pages: AsyncIterator[list[OrderLine]], timezone: str) -> int:
-    """Write all orders; times are local to `timezone`. Returns how many. Raises InputError if it cannot be written."""
+def csv_lines(rows: Iterable[Sequence[str]]) -> str:
+    """Some lines of a table."""
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=";").writerows([harmless_cell(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+async def write_csv(path: Path, columns: Sequence[str], pages: AsyncIterator[list[list[str]]]) -> int:
+    """Write a table; returns how many rows it has. Raises InputError if it cannot be written."""
     count = 0
     try:
-        with path.open("w", encoding="utf-8-sig", errors="replace", newline="") as file:
-            writer = csv.writer(file, delimiter=";")
-            writer.writerow(COLUMNS)
+        with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(BOM + csv_lines([columns]))
             async for page in pages:
-                writer.writerows([harmless_cell(cell) for cell in _row(line, ZoneInfo(timezone))] for line in page)
+                file.write(csv_lines(page))
                 count += len(page)
     except OSError as error:
         raise InputError("csv", f"{path}: cannot be written: {error.strerror or error}") from error
     return count
 
 
-def _row(line: OrderLine, zone: ZoneInfo) -> list[str]:
+def order_cells(line: OrderLine, zone: ZoneInfo) -> list[str]:
+    """An order in the order of ORDER_COLUMNS; times are local to `zone`."""
     recorded = [attempt for attempt in line.attempts if attempt.recording or attempt.transcript]
     return [
         line.order_id,

@@ -14,9 +14,9 @@ from starlette.staticfiles import StaticFiles
 from dialer.errors import DialerError
 from dialer.ledger.store import Ledger
 from dialer.settings import Settings
-from dialer.web.api import batches, campaigns, dnc, docs, health, orders
+from dialer.web.api import batches, campaigns, dnc, docs, exports, health, orders, redial
 from dialer.web.api.plans import usable_scripts
-from dialer.web.board import analysis, calls, pages
+from dialer.web.board import analysis, calls, pages, redialing
 from dialer.web.board.failures import answer_error, answer_login_needed
 from dialer.web.board.sessions import LoginNeededError, WrongTokens
 from dialer.web.board.snapshots import Snapshots
@@ -56,9 +56,9 @@ def create_app(settings: Settings, ledger: Ledger, *, probe_broker: BrokerProbe 
     for kind in (DialerError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_error)
     app.add_exception_handler(LoginNeededError, answer_login_needed)
-    for room in (campaigns, batches, orders, dnc):
+    for room in (campaigns, redial, exports, batches, orders, dnc):
         app.include_router(room.router, responses=documented(400, 401, 403, 422, 500, 503))
-    for open_room in (health, docs, pages, calls, analysis):
+    for open_room in (health, docs, redialing, pages, calls, analysis):
         app.include_router(open_room.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

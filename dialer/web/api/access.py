@@ -43,8 +43,13 @@ Controller = Annotated[Scope, Depends(requires(Scope.CONTROL))]
 Unmask = Annotated[bool, Query(description="Show phone numbers in full; needs scope control.")]
 
 
-def shown_phone(phone: str, scope: Scope, *, unmask: bool) -> str:
-    """The number as this caller may see it. Raises HttpProblem 403."""
+def check_unmask(scope: Scope, *, unmask: bool) -> None:
+    """Raises HttpProblem 403 when this caller may not see numbers in full."""
     if unmask and scope < Scope.CONTROL:
         raise HttpProblem(403, "unmask=true needs a token of scope control")
+
+
+def shown_phone(phone: str, scope: Scope, *, unmask: bool) -> str:
+    """The number as this caller may see it. Raises HttpProblem 403."""
+    check_unmask(scope, unmask=unmask)
     return "erased" if is_erased(phone) else phone if unmask else mask_phone(phone)

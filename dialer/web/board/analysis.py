@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from dialer import reports
+from dialer.errors import NotFoundError
 from dialer.reporting import charts
 from dialer.reporting.analytics import Analytics, Bucket
 from dialer.reporting.charts import Column, Slice
 from dialer.reporting.model import CONFIRMATION_GOAL
 from dialer.reporting.names import WEEKDAYS, region_name
+from dialer.web.api.exports import analytics_file, calls_of, download, orders_of
 from dialer.web.board import render
 from dialer.web.board.calls import campaign_of
 from dialer.web.board.language import Speech, speech_of
@@ -25,6 +27,7 @@ from dialer.web.board.words import DISPOSITIONS
 from dialer.web.context import WebContext, context_of
 
 router: Final = APIRouter(include_in_schema=False)
+_TABLES: Final = {"orders": orders_of, "calls": calls_of}
 #: Regions beyond these are in the CSV.
 _SHOWN_REGIONS: Final = 12
 
@@ -62,15 +65,18 @@ async def analytics_csv(campaign_id: CampaignId, request: Request, _: Session) -
     """Every figure, for Excel."""
     context = context_of(request)
     campaign = await campaign_of(context, campaign_id)
-    found = await _ask(context, campaign.name, speech_of(request).language)
-    return csv_response(found)
+    return analytics_file(await _ask(context, campaign.name, speech_of(request).language))
 
 
-def csv_response(found: Analytics) -> Response:
-    """The figures as a file to save."""
-    name = quote(f"{found.campaign}-analytics.csv", safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return Response(found.as_csv().encode("utf-8-sig", "replace"), media_type="text/csv", headers=headers)
+@router.get("/board/campaigns/{campaign_id:int}/{table}.csv")
+async def table_csv(campaign_id: CampaignId, table: str, request: Request, _: Session) -> Response:
+    """All orders, or all calls, for Excel."""
+    context = context_of(request)
+    campaign = await campaign_of(context, campaign_id)
+    if table not in _TABLES:
+        raise NotFoundError("there is no such table")
+    lines = _TABLES[table](context, campaign.name, ZoneInfo(campaign.plan.window.timezone))
+    return download(f"{campaign.name}-{table}.csv", lines)
 
 
 async def _ask(context: WebContext, name: str, language: str) -> Analytics:

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from starlette.responses import HTMLResponse
 
 from dialer.conversation.recording import Line
-from dialer.domain.order import OrderState
+from dialer.domain.order import FINAL_STATES, OrderState
 from dialer.domain.outcome import Decision
 from dialer.errors import NotFoundError
 from dialer.ledger import listing
@@ -25,6 +25,8 @@ from dialer.web.context import WebContext, context_of
 router: Final = APIRouter(include_in_schema=False)
 AttemptId = Annotated[str, Path(max_length=100, pattern=r"^[0-9A-Za-z-]+$")]
 PAGE_SIZE: Final = 50
+#: Longer lists are said to be longer than this.
+MOST_COUNTED: Final = 100_000
 
 
 @router.get("/board/campaigns/{campaign_id:int}/orders")
@@ -42,6 +44,7 @@ async def orders(
     wanted = OrderFilter(campaign_id=campaign_id, state=state, decision=decision, order_id=order.strip() or None)
     async with context_of(request).ledger.begin() as tx:
         found = await listing.list_orders(tx, wanted, after_pk=after, limit=PAGE_SIZE + 1)
+        count = await listing.count_listed(tx, wanted, MOST_COUNTED + 1)
     shown = found[:PAGE_SIZE]
     filters: dict[str, Any] = {"order": order, "state": state or "", "decision": decision or ""}
     return render.page(
@@ -52,6 +55,9 @@ async def orders(
         section="orders",
         orders=shown,
         filters=filters,
+        count=count,
+        most_counted=MOST_COUNTED,
+        may_redial=state in FINAL_STATES or decision is not None,
         after=after,
         following=shown[-1].row.pk if len(found) > PAGE_SIZE else None,
         zone=ZoneInfo(campaign.plan.window.timezone),

@@ -12,7 +12,8 @@ from starlette.requests import Request
 
 from dialer.domain.privacy import is_erased, mask_phone
 from dialer.reporting.names import Words
-from dialer.web.board.texts import LANGUAGES, TEXTS
+from dialer.reporting.words import plural
+from dialer.web.board.texts import LANGUAGES, NOUNS, TEXTS
 
 COOKIE: Final = "lang"
 _NARROW: Final = "\u202f"
@@ -28,6 +29,15 @@ class Speech:
         """The text of that key, with its values filled in."""
         text = TEXTS[key][LANGUAGES.index(self.language)]
         return text.format(**values) if values else text
+
+    def count(self, noun: str, number: int) -> str:
+        """`1 заказ`, `2 заказа`, `5 заказов`: a number with its noun."""
+        return f"{self.number(number)} {self.noun(noun, number)}"
+
+    def noun(self, noun: str, number: int) -> str:
+        """The noun's form beside that number."""
+        russian, english = NOUNS[noun]
+        return plural(number, *russian) if self.language == "ru" else english[number != 1]
 
     def word(self, words: Words, name: str | None) -> str:
         """A word of the ledger's; a new one that nobody translated stays as it is."""

@@ -22,7 +22,19 @@ from dialer.web.tokens import BrowserSession, Scope
 router: Final = APIRouter(include_in_schema=False)
 CampaignId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 #: Regions of a campaign's page, each a template.
-REGIONS: Final = ("head", "hero", "progress", "pace", "decisions", "funnel", "live", "recent", "retries", "health")
+REGIONS: Final = (
+    "head",
+    "notice",
+    "hero",
+    "progress",
+    "pace",
+    "decisions",
+    "funnel",
+    "live",
+    "recent",
+    "retries",
+    "health",
+)
 _MOVES: Final = {
     "start": campaigns.start,
     "pause": campaigns.pause,
@@ -128,6 +140,7 @@ def _regions(speech: Speech, snapshot: CampaignSnapshot, session: BrowserSession
         "report": snapshot.report,
         "campaign": snapshot.campaign,
         "zone": ZoneInfo(snapshot.report.timezone),
+        "campaign_zone": ZoneInfo(snapshot.campaign.plan.window.timezone),
         "session": session,
         "may_control": session.scope >= Scope.CONTROL,
     }

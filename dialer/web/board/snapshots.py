@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer import reports
+from dialer.campaigns import next_opening
 from dialer.domain.campaign import CampaignState
 from dialer.domain.order import LIVE_STATES
 from dialer.errors import NotFoundError
@@ -29,6 +30,8 @@ FRESH_S: Final = 1.0
 _COST_FACTOR: Final = 20
 #: Minutes over which calls per minute are averaged.
 PACE_MINUTES: Final = 5
+_SHORTEST_PACE_MINUTES: Final = 10
+_LATE_S: Final = 60.0
 _SHOWN_CALLS: Final = 12
 _SHOWN_DECISIONS: Final = 10
 
@@ -66,6 +69,32 @@ class CampaignSnapshot:
     def window_open(self) -> bool:
         """Whether customers in the campaign's own zone may be called now."""
         return self.campaign.plan.window.is_open(self.at)
+
+    @property
+    def next_open(self) -> datetime:
+        """When they may be called next."""
+        return self.campaign.plan.window.next_open(self.at)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its last day is over."""
+        return self.campaign.plan.window.is_over(self.at)
+
+    @property
+    def next_opening(self) -> datetime | None:
+        """When its cron opens it next."""
+        return next_opening(self.campaign.plan, self.at)
+
+    @property
+    def pace_minutes(self) -> int:
+        """Minutes worth showing: since the first call of the last hour, and not less than ten."""
+        first = next((index for index, ended in enumerate(self.pace.ended) if ended), len(self.pace.ended))
+        return max(_SHORTEST_PACE_MINUTES, len(self.pace.ended) - max(0, first - 1))
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether orders have waited for a minute although half of the lines are free."""
+        return self.late_s > _LATE_S and self.lines_in_use * 2 < self.campaign.plan.lines
 
     @property
     def late_s(self) -> float:

@@ -7,6 +7,15 @@ from typing import Final
 
 LANGUAGES: Final = ("ru", "en")
 
+#: Nouns beside numbers: Russian for 1, 2 and 5, English for one and many. `of_` is "out of so many".
+NOUNS: Final[Mapping[str, tuple[tuple[str, str, str], tuple[str, str]]]] = {
+    "orders": (("заказ", "заказа", "заказов"), ("order", "orders")),
+    "calls": (("звонок", "звонка", "звонков"), ("call", "calls")),
+    "minutes": (("минуту", "минуты", "минут"), ("minute", "minutes")),
+    "of_decisions": (("решения", "решений", "решений"), ("decision", "decisions")),
+    "of_workers": (("процесса", "процессов", "процессов"), ("worker", "workers")),
+}
+
 #: key -> (Russian, English)
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "product": ("Обзвон", "Dialer"),
@@ -32,7 +41,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Make the first one: dialer import orders.csv --campaign NAME, then dialer campaign start NAME.",
     ),
     "confirmed": ("Подтверждено", "Confirmed"),
-    "of_decided": ("{n} из {m} решений", "{n} of {m} decisions"),
+    "of_decided": ("{n} из {m}", "{n} of {m}"),
     "goal": ("цель — больше {n}", "goal: more than {n}"),
     "goal_yes": ("цель достигнута", "goal reached"),
     "goal_no": ("ниже цели", "below goal"),
@@ -56,11 +65,11 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "progress": ("Ход кампании", "Progress"),
     "decisions": ("Что решили клиенты", "What customers decided"),
     "no_decisions": ("Решений ещё нет.", "No decisions yet."),
-    "pace": ("Звонки за последний час", "Calls in the last hour"),
-    "pace_spoken": ("За час {n} звонков, из них отвечено {m}", "{n} calls in an hour, {m} answered"),
+    "pace": ("Звонки по минутам", "Calls by the minute"),
+    "pace_spoken": ("За час {n}, из них отвечено {m}", "{n} in an hour, {m} answered"),
     "pace_ended": ("завершено", "ended"),
     "pace_answered": ("отвечено", "answered"),
-    "hour_ago": ("час назад", "an hour ago"),
+    "minutes_ago": ("{n} назад", "{n} ago"),
     "now": ("сейчас", "now"),
     "funnel": ("Лестница повторов", "Retry ladder"),
     "funnel_none": ("Звонков ещё не было.", "No calls yet."),
@@ -78,9 +87,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "trunk_half_open": ("проверяется одним звонком", "being tried with one call"),
     "trunk_open": ("отдыхает до {n} после сбоев", "rests until {n} after failures"),
     "dispatch": ("Готовы к звонку", "Ready to be called"),
-    "dispatch_ok": ("{n} заказов", "{n} orders"),
     "dispatch_idle": ("никого", "nobody"),
-    "dispatch_late": ("{n} заказов, ждут уже {m}", "{n} orders, waiting for {m}"),
+    "dispatch_late": ("{n}, ожидание уже {m}", "{n}, waiting for {m}"),
     "outside": ("вне часов звонков", "outside calling hours"),
     "outbox": ("Решения в магазин", "Decisions to the shop"),
     "outbox_ok": ("все приняты", "all acknowledged"),
@@ -90,7 +98,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "provider_speaking": ("Синтез речи", "Speaking"),
     "provider_model": ("Языковая модель", "Language model"),
     "provider_ok": ("работает, процессов {n}", "works, {n} workers"),
-    "provider_bad": ("сбой с {t}: {n} из {m} процессов", "failing since {t}: {n} of {m} workers"),
+    "provider_bad": ("сбой с {t}: {n} из {m}", "failing since {t}: {n} of {m}"),
     "stage_reply": ("Пауза до ответа бота", "Pause before the bot replies"),
     "stage_understanding": ("Понимание", "Understanding"),
     "stage_stt_after_turn": ("Распознавание", "Speech recognition"),
@@ -106,6 +114,38 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Заказы, по которым ещё не звонили, будут пропущены. Идущие разговоры закончатся сами. Вернуть нельзя.",
         "Orders that were not called are skipped; calls under way end by themselves. It cannot be undone.",
     ),
+    "opens": ("откроется сама {n}", "opens by itself {n}"),
+    "notice_paused": (
+        "Пауза: новых звонков нет, идущие закончатся сами.",
+        "Paused: no new calls; calls under way end by themselves.",
+    ),
+    "notice_outside": (
+        "Сейчас вне часов звонков ({z}). Звонки продолжатся {n}.",
+        "Outside calling hours ({z}). Calls go on {n}.",
+    ),
+    "notice_over": ("Последний день кампании прошёл.", "The campaign's last day is over."),
+    "notice_trunk": ("Линия связи {n} отдыхает до {m} после сбоев.", "Trunk {n} rests until {m} after failures."),
+    "notice_slow": ("{n}: сбой. Новых звонков меньше.", "{n} is failing. Fewer calls are started."),
+    "notice_stopped": ("{n}: сбой. Новых звонков нет.", "{n} is failing. No new calls are started."),
+    "notice_late": (
+        "{n} ждут звонка уже {m}, а линии свободны. Проверьте: dialer doctor.",
+        "{n} have waited for {m} although lines are free. Look with: dialer doctor.",
+    ),
+    "notice_empty": (
+        "Заказов пока нет: dialer import ФАЙЛ --campaign {n}, или API.",
+        "No orders yet: dialer import FILE --campaign {n}, or by API.",
+    ),
+    "orders_csv": ("Заказы (CSV)", "Orders (CSV)"),
+    "calls_csv": ("Звонки (CSV)", "Calls (CSV)"),
+    "redial": ("Обзвонить их ещё раз", "Call them again"),
+    "redial_lead": (
+        "{n} из этого списка станут новой кампанией с теми же настройками. Здесь всё останется как есть.",
+        "{n} of this list become a new campaign with the same plan. Here everything stays as it is.",
+    ),
+    "redial_into": ("Новая кампания", "New campaign"),
+    "redial_name": ("{n}, повтор", "{n}, again"),
+    "redial_make": ("Создать кампанию", "Create the campaign"),
+    "many_orders": ("больше {n}", "more than {n}"),
     "stop_yes": ("Да, остановить", "Yes, stop"),
     "calling_hours": ("звоним {n}–{m}, {z}", "calls {n}–{m}, {z}"),
     "calling_always": ("звоним круглосуточно, {z}", "calls round the clock, {z}"),

@@ -59,7 +59,7 @@ def test_every_text_that_templates_ask_for_exists_and_none_is_left_over() -> Non
 
     assert {key for key in asked if not key.endswith("_")} <= TEXTS.keys()
     everything = "\n".join(sources)
-    prefixes = ("stage_", "provider_", "trunk_", "problem_", "token_")
+    prefixes = ("stage_", "provider_", "trunk_", "notice_", "problem_", "token_")
     assert [
         key for key in TEXTS if not key.startswith(prefixes) and not re.search(rf"['\"]{key}['\"]", everything)
     ] == []
@@ -90,3 +90,13 @@ def test_durations_are_short(seconds: float, text: str) -> None:
 def test_phones_are_masked_and_erased_ones_say_so() -> None:
     assert EN.phone("+79161234567") == "+7 916 ***-**-67"
     assert EN.phone(tombstone(12)) == "erased"
+
+
+def test_nouns_beside_numbers() -> None:
+    russian, english = Speech("ru"), Speech("en")
+    counted = [russian.count("orders", number) for number in (1, 2, 5, 11, 21, 112)]
+    assert counted == ["1 заказ", "2 заказа", "5 заказов", "11 заказов", "21 заказ", "112 заказов"]
+    assert [russian.noun("of_decisions", number) for number in (1, 2, 11, 21)] == [
+        *("решения", "решений", "решений", "решения"),
+    ]
+    assert [english.count("orders", number) for number in (0, 1, 2)] == ["0 orders", "1 order", "2 orders"]
