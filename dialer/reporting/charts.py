@@ -13,6 +13,8 @@ from typing import Final
 from markupsafe import Markup, escape
 
 _WIDTH: Final = 100.0
+#: Between two parts of a bar.
+_GAP: Final = 0.25
 #: Fewer columns are drawn as wide as if there were so many.
 _LEAST_COLUMNS: Final = 7
 #: Of a chart of columns: the upper row, the lower row's axis, and the names below it.
@@ -52,9 +54,10 @@ def bar(slices: Sequence[Slice], whole: int | None = None) -> Markup:
         if not piece.count or not total:
             continue
         width = _WIDTH * piece.count / total
+        gap = _GAP if at + width < _WIDTH - _GAP else 0.0
         title = escape(f"{piece.label}: {piece.count}")
         parts.append(
-            f'<rect class="tone-{escape(piece.tone)}" x="{at:.2f}" y="0" width="{max(width - 0.25, 0.2):.2f}" '
+            f'<rect class="tone-{escape(piece.tone)}" x="{at:.2f}" y="0" width="{max(width - gap, 0.2):.2f}" '
             f'height="10"><title>{title}</title></rect>'
         )
         at += width

@@ -106,8 +106,14 @@ class CampaignSnapshot:
 class CampaignLine:
     """One campaign in the list of all."""
 
+    at: datetime
     campaign: CampaignRow
     progress: board.Progress
+
+    @property
+    def window_open(self) -> bool:
+        """Whether customers in the campaign's own zone may be called now."""
+        return self.campaign.plan.window.is_open(self.at)
 
     @property
     def lines_in_use(self) -> int:
@@ -168,8 +174,8 @@ async def _read(tx: AsyncConnection, now: datetime, campaign_id: int) -> Campaig
     )
 
 
-async def _read_overview(tx: AsyncConnection, _now: datetime) -> list[CampaignLine]:
-    lines = [CampaignLine(row, await board.progress(tx, row.id)) for row in await list_campaigns(tx)]
+async def _read_overview(tx: AsyncConnection, now: datetime) -> list[CampaignLine]:
+    lines = [CampaignLine(now, row, await board.progress(tx, row.id)) for row in await list_campaigns(tx)]
     return sorted(lines, key=lambda line: (_weight(line.campaign.state), -line.campaign.id))
 
 

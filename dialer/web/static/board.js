@@ -4,6 +4,7 @@
 const address = document.body.dataset.events;
 const status = document.getElementById("status");
 const SILENT_MS = 40000;
+const AGAIN_MS = 5000;
 let lastWord = Date.now();
 
 function connected(isOn) {
@@ -34,9 +35,16 @@ function listen() {
   source.addEventListener("over", () => { source.close(); location.reload(); });
   source.onerror = () => {
     connected(false);
-    // After an answer that is no stream (the session has ended) browsers do not try again by themselves.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+    // After an answer that is no stream (the session has ended, a proxy in front of a server that restarts) browsers do
+    // not try again by themselves. The page is left only for one that answers.
+    if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, AGAIN_MS);
   };
+}
+
+async function comeBack() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (answer && answer.ok) location.reload();
+  else setTimeout(comeBack, AGAIN_MS);
 }
 
 if (address) {
