@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from dialer.cli._common import json_option, print_json
 from dialer.demo.campaign import DemoPlan, DemoResult, run_demo
 from dialer.demo.view import ProgressView
 from dialer.settings import config_dir
@@ -26,14 +28,23 @@ from dialer.settings import config_dir
 @click.option("--script", default="delivery", show_default=True, help="Script under config/scripts.")
 @click.option("--seed", default=149, show_default=True, help="Who lives behind which number.")
 @click.option("--asterisk", is_flag=True, help="Call over SIP through a real Asterisk (see `make asterisk`).")
+@json_option
 def command(
-    *, orders: Path | None, lines: int, time_scale: float, out: Path | None, script: str, seed: int, asterisk: bool
+    *,
+    orders: Path | None,
+    lines: int,
+    time_scale: float,
+    out: Path | None,
+    script: str,
+    seed: int,
+    asterisk: bool,
+    as_json: bool,
 ) -> None:
     """Run a whole campaign with audio: real ledger, broker, beat and workers, simulated customers and shop.
 
     Exit code 0 only if every order came to its end and the audit is clean.
     """
-    console = Console()
+    console = Console(stderr=as_json)
     folder = out or Path("out") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's own clock
     plan = DemoPlan(
         orders=orders or config_dir() / "demo_orders.csv",
@@ -46,7 +57,11 @@ def command(
     )
     with ProgressView(console) as view:
         result = run_demo(plan, view.show, view.say)
-    _tell(console, plan, result)
+    if as_json:
+        facts = {"audit": asdict(result.audit), "out": plan.out, "seconds": round(result.seconds, 1)}
+        print_json(result.report.as_json() | facts)
+    else:
+        _tell(console, plan, result)
     sys.exit(0 if result.audit.clean else 1)
 
 
@@ -60,3 +75,4 @@ def _tell(console: Console, plan: DemoPlan, result: DemoResult) -> None:
     console.print(f"output: {plan.out}", markup=False, highlight=False, soft_wrap=True)
     for path in result.files.values():
         console.print(f"  {path.name}", markup=False, highlight=False)
+    console.print("With the live board: dialer up --simulate", markup=False, highlight=False)

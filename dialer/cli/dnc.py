@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 from rich.console import Console
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from dialer.ledger.store import Ledger
 
 _PAGE = 1000
+_FIRST_CELL: Final = re.compile(r"[;,\t]")
 
 
 @click.group("dnc")
@@ -59,11 +61,14 @@ def remove_command(*, phone: str, as_json: bool) -> None:
 
 
 @command.command("import")
-@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--reason", default="imported", show_default=True, help="Kept beside the numbers.")
 @json_option
-def import_command(*, file: TextIO, reason: str, as_json: bool) -> None:
-    """Put the numbers of FILE (one per line, - for standard input) on the list; bad lines are named and passed over."""
+def import_command(*, file: BinaryIO, reason: str, as_json: bool) -> None:
+    """Put the numbers of FILE (one per line, - for standard input) on the list; bad lines are named and passed over.
+
+    Of a table the first column is read; a first line without any digit is its heading.
+    """
     good: list[str] = []
     bad: list[dict[str, object]] = []
     for line, raw in _numbers(file):
@@ -100,10 +105,15 @@ def _e164(raw: str) -> str:
     return parse_phone(raw, tuple(settings().calls.allowed_prefixes))
 
 
-def _numbers(file: TextIO) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(file, 1):
-        if line.strip():
-            yield number, line.strip()
+def _numbers(file: BinaryIO) -> Iterator[tuple[int, str]]:
+    """(line, text of the number), in any encoding that orders may have."""
+    from dialer.intake.lines import open_lines
+
+    for line in open_lines(file)[1]:
+        cell = _FIRST_CELL.split(line.text, maxsplit=1)[0].strip(" \"'")
+        is_heading = line.number == 1 and not any(character.isdigit() for character in line.text)
+        if cell and not is_heading:
+            yield line.number, cell
 
 
 async def _add(ledger: Ledger, phones: list[str], reason: str) -> int:

@@ -252,7 +252,8 @@ def test_nothing_sticks_out_on_a_phone(board: Board, tmp_path: Path, scheme: str
         log_in(page, board)
         base = board.campaign_page()
         call = _first_call(page, base)
-        for address in (f"{board.url}/board", base, f"{base}/orders", f"{base}/analytics", f"{board.url}{call}"):
+        paths = ("", "/orders", "/orders?state=decided", "/analytics")
+        for address in (f"{board.url}/board", *(base + path for path in paths), f"{board.url}{call}"):
             page.goto(address)
             page.wait_for_selector("h1")
             width = page.evaluate("document.documentElement.scrollWidth")
@@ -264,7 +265,7 @@ def _first_call(page: Page, base: str) -> str:
     return page.locator("[data-region=recent] a").first.get_attribute("href") or ""
 
 
-def test_the_board_says_when_its_figures_are_old(board: Board, desktop: Watched) -> None:
+def test_the_board_says_when_its_figures_are_old_and_comes_back_by_itself(board: Board, desktop: Watched) -> None:
     page = desktop.page
     log_in(page, board)
     page.goto(board.campaign_page())
@@ -273,6 +274,12 @@ def test_the_board_says_when_its_figures_are_old(board: Board, desktop: Watched)
     page.context.set_offline(True)
 
     see(page, "Нет связи", "#status")
+    page.evaluate("window.isTheSamePage = true")
+
+    page.context.set_offline(False)
+
+    see(page, "Обновляется", "#status")
+    assert page.evaluate("window.isTheSamePage") is True
 
 
 def test_the_api_can_be_tried_from_its_page(board: Board, desktop: Watched) -> None:

@@ -15,6 +15,7 @@ from dialer.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +114,12 @@ def test_the_do_not_call_list_takes_numbers_as_people_write_them() -> None:
     assert _json("dnc", "add", "89161234567", "89167654321") == {"added": 1, "known": 1}
     assert _json("dnc", "remove", "89161234567") == {"removed": True}
     assert "+79167654321" in _run("dnc", "list").stdout
+
+
+def test_the_do_not_call_list_takes_a_table_out_of_excel(tmp_path: Path) -> None:
+    table = tmp_path / "stop.csv"
+    table.write_bytes("Телефон;Причина\r\n8 916 123-45-67;просил не звонить\r\n".encode("cp1251"))
+    assert _json("dnc", "import", str(table)) == {"added": 1, "known": 0, "rejected": []}
 
 
 def test_the_audit_answers_by_its_exit_code(database_url: str) -> None:
