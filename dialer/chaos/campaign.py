@@ -16,10 +16,11 @@ import structlog
 from sqlalchemy import text
 
 from dialer import campaigns
+from dialer.chaos.books import PbxBook, book_of_asterisk, book_of_simulator
 from dialer.chaos.faults import Faults
 from dialer.chaos.judge import Verdict, judge
 from dialer.chaos.mischief_plan import celery_command, clocks
-from dialer.chaos.plan import CAMPAIGN, ChaosPlan, campaign_plan, make_orders, make_world
+from dialer.chaos.plan import CAMPAIGNS, ChaosPlan, campaign_plan, make_orders, make_world, orders_of
 from dialer.chaos.proxy import CuttingProxy
 from dialer.chaos.supervisor import Supervisor
 from dialer.demo.stack import Stack, StackPlan
@@ -75,6 +76,8 @@ class ChaosResult:
     seconds: float = 0.0
     finished: bool = False
     faults: Counter[str] = field(default_factory=Counter)
+    #: What could have been injected.
+    kinds: list[str] = field(default_factory=list)
     died_by_themselves: Counter[str] = field(default_factory=Counter)
     moment: Moment = field(default_factory=lambda: Moment(0, 0, 0, 0))
     verdict: Verdict = field(default_factory=Verdict)
@@ -121,35 +124,42 @@ class _Campaign:
     def __init__(self, plan: ChaosPlan, stack: Stack, orders: list[Order], say: Say) -> None:
         self.plan, self.stack, self.orders, self.say = plan, stack, orders, say
         self.rng = Random(plan.seed)
-        beats = ["beat", "beat2"] if plan.mischief else ["beat"]
-        self.supervisor = Supervisor(stack, ["batch", "calls1", "calls2", *beats], Random(plan.seed))
+        twice = ["batch2", "beat2"] if plan.mischief else []
+        self.supervisor = Supervisor(stack, ["batch", "calls1", "calls2", "beat", *twice], Random(plan.seed))
         self.result = ChaosResult(plan)
         self.ledger = Ledger(stack.postgres.url)
 
     async def run(self) -> ChaosResult:
         """Import, start, break, wait, judge."""
         proxy = await self._proxy()
-        faults = Faults(self.stack, self.supervisor, proxy, self.rng, may_mount=self.plan.may_mount)
+        may_mount = self.plan.may_mount
+        faults = Faults(self.stack, self.supervisor, proxy, self.rng, self.ledger, may_mount=may_mount)
         began = time.monotonic()
         tasks: list[asyncio.Task[None]] = []
         try:
-            await campaigns.import_orders(
-                self.ledger, CAMPAIGN, [self.orders], create_if_missing=campaign_plan(self.plan)
-            )
-            await asyncio.to_thread(self.stack.start_workers)
-            if self.plan.mischief:
-                await asyncio.to_thread(self.stack.start_beat, "beat2")
-            await campaigns.start(self.ledger, CAMPAIGN)
+            await self._begin()
             tasks = [asyncio.create_task(self.supervisor.watch()), asyncio.create_task(self._inject(faults))]
             await self._watch(tasks, began + self.plan.minutes * 60)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.to_thread(faults.free_disk)
+            await asyncio.to_thread(faults.disk.free)
             await proxy.close()
         self.result.seconds = time.monotonic() - began
         return await self._judge()
+
+    async def _begin(self) -> None:
+        """Orders in, processes up, campaigns started."""
+        for name in CAMPAIGNS:
+            made = campaign_plan(self.plan, name)
+            await campaigns.import_orders(self.ledger, name, [orders_of(self.orders, name)], create_if_missing=made)
+        await asyncio.to_thread(self.stack.start_workers)
+        if self.plan.mischief:
+            await asyncio.to_thread(self.stack.start_worker, "batch2")
+            await asyncio.to_thread(self.stack.start_beat, "beat2")
+        for name in CAMPAIGNS:
+            await campaigns.start(self.ledger, name)
 
     async def _proxy(self) -> CuttingProxy:
         """Put the proxy between the workers and the PBX."""
@@ -163,6 +173,7 @@ class _Campaign:
     async def _inject(self, faults: Faults) -> None:
         """All faults in random order, again and again, until little is left to break."""
         names = list(self.plan.faults) or faults.names
+        self.result.kinds = names
         while True:
             for name in self.rng.sample(names, len(names)):
                 await asyncio.sleep(self.rng.uniform(*self.plan.pause_s))
@@ -205,13 +216,19 @@ class _Campaign:
             await self.ledger.close()
         result.verdict = judge(
             self.orders,
-            attempts_allowed=1 + len(campaign_plan(self.plan).retry_countdowns_s),
+            attempts_allowed=1 + len(campaign_plan(self.plan, CAMPAIGNS[0]).retry_countdowns_s),
             diary=self.stack.diary,
             shop_log=self.stack.shop_log,
-            records=None if self.plan.asterisk else self.stack.call_records,
+            pbx=self._pbx_book(),
+            over=result.finished,
         )
         result.recordings = sum(1 for _ in (self.plan.out / "calls").rglob("*.wav"))
         return result
+
+    def _pbx_book(self) -> PbxBook:
+        if self.stack.asterisk is not None:
+            return book_of_asterisk(self.stack.asterisk.far_side_calls())
+        return book_of_simulator(self.stack.call_records)
 
     def _end_calls(self) -> None:
         """Let the customers put down what they know: their processes end, and so do their calls."""

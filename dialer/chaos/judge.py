@@ -1,30 +1,30 @@
 """The verdict, by the far sides: the PBX's call records, the customers' diary and the shop's log; never our ledger.
 
 - doubled dial: one channel id dialed twice; two calls of one number at a time; a number rung more often than its
-  orders have attempts (failures of the trunk and calls that the PBX forgot when it was killed are not the dialer's);
-  a number rung again after all its orders were acknowledged.
-- lost: a customer decided and heard the bot acknowledge it, and the shop never got a decision.
+  orders have attempts (refusals by the trunk are not the dialer's); a number rung again after all its orders were
+  acknowledged.
+- lost: a customer decided and heard the bot acknowledge it, and the shop never got a decision; or the campaign is
+  over, and the shop never heard of an order (unless its number has had all its calls of a day).
 - doubled: the shop carried out two different changes for one order.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dialer.chaos.books import PbxBook
 from dialer.domain.order import Order
 from dialer.domain.outcome import STATUS_UNREACHABLE
+from dialer.ledger.release import DAILY_CAP
 from dialer.simulator.diary import DiaryCall, read_diary
-from dialer.simulator.pbx.records import CallRecord, read_calls
 
 #: Longer than any of the script's questions, shorter than its closing words (seconds of speech).
 ACKNOWLEDGEMENT_S = 1.6
-#: Q.850 causes of the trunk: such a dial uses up no attempt.
-_TRUNK_CAUSES = frozenset({34, 38, 41, 42})
 #: Ends are written a moment after they happen.
 _OVERLAP_TOLERANCE_S = 0.5
 
@@ -49,25 +49,22 @@ class Verdict:
 
 
 def judge(
-    orders: Sequence[Order], *, attempts_allowed: int, diary: Path, shop_log: Path, records: Path | None
+    orders: Sequence[Order], *, attempts_allowed: int, diary: Path, shop_log: Path, pbx: PbxBook, over: bool = True
 ) -> Verdict:
-    """Read all books. `records` are the simulated PBX's (a real Asterisk has none that survive its death)."""
+    """Read all books. `over`: the campaign has ended."""
     verdict = Verdict()
-    calls = read_diary(diary) if diary.is_file() else []
-    dials = read_calls(records) if records is not None and records.is_file() else None
+    by_number = _grouped(read_diary(diary) if diary.is_file() else [])
     shop = [json.loads(line) for line in shop_log.read_text("utf-8").splitlines()]
-    verdict.calls_seen = len(calls) if dials is None else len(dials)
-    by_number = _grouped(calls)
     orders_of: dict[str, list[Order]] = defaultdict(list)
     for order in orders:
         orders_of[order.phone.lstrip("+")].append(order)
     effects = _effects(shop, verdict)
-    if dials is not None:
-        _judge_records(dials, verdict)
+    verdict.doubled_dials += [f"channel {channel}: dialed {n} times" for channel, n in pbx.dials.items() if n > 1]
     for number, own in orders_of.items():
         book = _Book(own, by_number.get(number, []), effects)
-        forgiven = book.congested() if dials is None else _forgiven(number, dials)
-        book.judge(attempts_allowed, forgiven, verdict)
+        book.judge(attempts_allowed, pbx.calls[number], pbx.refused[number], verdict)
+        if over and pbx.calls[number] < DAILY_CAP:
+            verdict.lost += [f"order {order.order_id}: the shop never heard of it" for order in book.untold()]
     return verdict
 
 
@@ -92,18 +89,6 @@ def _effects(shop: list[dict[str, Any]], verdict: Verdict) -> dict[str, list[str
     return effects
 
 
-def _judge_records(dials: list[CallRecord], verdict: Verdict) -> None:
-    """One dial per channel id."""
-    counts = Counter(dial.channel_id for dial in dials)
-    verdict.doubled_dials += [f"channel {channel}: dialed {n} times" for channel, n in counts.items() if n > 1]
-
-
-def _forgiven(number: str, dials: list[CallRecord] | None) -> int:
-    """Dials that used up no attempt: refused by the trunk before answer, or cut when the PBX was killed."""
-    own = [dial for dial in dials or [] if dial.number == number]
-    return sum(1 for dial in own if dial.ended_at is None or (dial.answered_at is None and dial.cause in _TRUNK_CAUSES))
-
-
 @dataclass(slots=True)
 class _Book:
     """All that is known of one number."""
@@ -112,8 +97,11 @@ class _Book:
     calls: list[DiaryCall]
     effects: dict[str, list[str]]
 
-    def judge(self, attempts_allowed: int, forgiven: int, verdict: Verdict) -> None:
+    def judge(self, attempts_allowed: int, dialed: int, refused: int, verdict: Verdict) -> None:
+        """`dialed`: the number's calls in the PBX's own book, `refused`: those of them that its trunk refused."""
         who = f"order {self.orders[0].order_id}"
+        rung = max(dialed, len(self.calls))
+        verdict.calls_seen += rung
         agreed = [call for call in self.calls if _acknowledged(call)]
         verdict.decisions_made += len(agreed)
         told = [status for order in self.orders for status in self.effects.get(order.order_id, [])]
@@ -122,15 +110,19 @@ class _Book:
         if missing > 0:
             verdict.lost.append(f"{who}: acknowledged {len(agreed)}, the shop has {told}")
         verdict.misheard += sum(1 for call in agreed if _status_meant(call) not in told)
-        allowed = attempts_allowed * len(self.orders) + forgiven
-        if len(self.calls) > allowed:
-            verdict.doubled_dials.append(f"{who}: rung {len(self.calls)} times, {allowed} allowed")
+        allowed = attempts_allowed * len(self.orders) + max(refused, self._congested())
+        if rung > allowed:
+            verdict.doubled_dials.append(f"{who}: rung {rung} times, {allowed} allowed")
         if len(agreed) > len(self.orders):
             verdict.doubled_dials.append(f"{who}: called again after its decision")
         verdict.doubled_dials += self._overlaps(who)
 
-    def congested(self) -> int:
-        """Refusals by the trunk that only the diary saw (no records of the PBX)."""
+    def untold(self) -> list[Order]:
+        """Orders that the shop has heard nothing of."""
+        return [order for order in self.orders if not self.effects.get(order.order_id)]
+
+    def _congested(self) -> int:
+        """Refusals by the trunk that the diary saw."""
         return sum(1 for call in self.calls if call.persona == "congested" and not call.answered)
 
     def _overlaps(self, who: str) -> list[str]:

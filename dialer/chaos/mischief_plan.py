@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 _SOURCE = Path(__file__).with_name("skewed_clock.c")
 #: Whose wall clock is how wrong, in seconds.
-SKEWS_S = {"calls1": 60, "calls2": -60, "batch": 30, "beat": -60, "beat2": 60}
+SKEWS_S = {"calls1": 60, "calls2": -60, "batch": 30, "batch2": -30, "beat": -60, "beat2": 60}
 
 
 def celery_command(plan: ChaosPlan) -> tuple[str, ...]:

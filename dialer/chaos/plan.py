@@ -14,8 +14,9 @@ from dialer.domain.order import Order
 from dialer.domain.policy import CallingWindow
 from dialer.simulator.world import World
 
-CAMPAIGN = "chaos"
-#: Every so many orders, one goes to the number of the order before it.
+#: Two at once: the same number may be in both.
+CAMPAIGNS = ("chaos-a", "chaos-b")
+#: Every so many orders, one goes to the number of the order before it, which is in the other campaign.
 SHARED_NUMBER_EVERY = 25
 #: Customers who answer quickly or fail quickly; nobody who only costs time.
 WEIGHTS = {
@@ -35,7 +36,7 @@ class ChaosPlan:
     """What to run. `mischief`: two beats, clocks a minute apart, every message twice and in any order."""
 
     out: Path
-    orders: int = 300
+    orders: int = 400
     seed: int = 1
     lines: int = 30
     minutes: float = 10.0
@@ -43,7 +44,7 @@ class ChaosPlan:
     asterisk: bool = False
     mischief: bool = False
     #: Shortest and longest pause between two faults, in seconds.
-    pause_s: tuple[float, float] = (2.0, 5.0)
+    pause_s: tuple[float, float] = (1.0, 4.0)
     #: Names of the faults to inject; empty: all.
     faults: Sequence[str] = ()
     #: Faults in all, at most.
@@ -52,14 +53,14 @@ class ChaosPlan:
     may_mount: bool = False
 
 
-def campaign_plan(plan: ChaosPlan) -> CampaignPlan:
+def campaign_plan(plan: ChaosPlan, name: str) -> CampaignPlan:
     """Round the clock and in a hurry."""
     midnight = time(0, 0)
     return CampaignPlan(
-        name=CAMPAIGN,
+        name=name,
         script="chaos",
         window=CallingWindow(midnight, midnight),
-        lines=plan.lines,
+        lines=-(-plan.lines // len(CAMPAIGNS)),
         ring_timeout_s=5.0,
         max_call_s=40.0,
     )
@@ -72,6 +73,11 @@ def make_orders(plan: ChaosPlan) -> list[Order]:
     for place in range(SHARED_NUMBER_EVERY, plan.orders, SHARED_NUMBER_EVERY):
         numbers[place] = numbers[place - 1]
     return [Order(f"{1000 + place}", number, Decimal(100)) for place, number in enumerate(numbers)]
+
+
+def orders_of(orders: Sequence[Order], name: str) -> Sequence[Order]:
+    """The orders of one of the campaigns."""
+    return orders[CAMPAIGNS.index(name) :: len(CAMPAIGNS)]
 
 
 def make_world(plan: ChaosPlan, orders: Sequence[Order]) -> World:

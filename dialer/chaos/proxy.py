@@ -1,4 +1,4 @@
-"""A proxy before the PBX that can cut connections: all of them, or the events WebSockets alone."""
+"""A proxy before the PBX that can cut connections, all of them or the events WebSockets alone, or stall them."""
 
 from __future__ import annotations
 
@@ -46,6 +46,8 @@ class _Side(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        if self.proxy.stalled:
+            self.transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         if self.pair is None:
@@ -72,6 +74,8 @@ class CuttingProxy:
         self.target_port = target_port
         self.port = 0
         self.open: dict[int, _Pair] = {}
+        #: Connections stand, and nothing goes through them.
+        self.stalled = False
         self._server: asyncio.Server | None = None
         self._joining: set[asyncio.Task[None]] = set()
 
@@ -94,6 +98,22 @@ class CuttingProxy:
             pair.cut()
         return len(doomed)
 
+    def stall(self) -> None:
+        """Let nothing through, and break nothing: what is sent meanwhile arrives after `flow`."""
+        self.stalled = True
+        for transport in self._transports():
+            transport.pause_reading()
+
+    def flow(self) -> None:
+        """Let everything through again."""
+        self.stalled = False
+        for transport in self._transports():
+            transport.resume_reading()
+
+    def _transports(self) -> list[asyncio.Transport]:
+        sides = [side for pair in self.open.values() for side in (pair.near, pair.far)]
+        return [side.transport for side in sides if side.transport is not None]
+
     def _accept(self) -> _Side:
         near = _Side(self)
         task = asyncio.get_running_loop().create_task(self._join(near))
@@ -113,6 +133,8 @@ class CuttingProxy:
         pair = _Pair(near, far)
         self.open[id(pair)] = pair
         near.pair = far.pair = pair
+        if not self.stalled and near.transport is not None:
+            near.transport.resume_reading()
         for data in near.waiting:
             near.data_received(data)
         if near.transport is None or near.transport.is_closing():

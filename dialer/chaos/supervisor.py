@@ -26,12 +26,20 @@ class Supervisor:
         self._stack, self._rng = stack, rng
         self._killed: set[str] = set()
 
-    async def kill(self, name: str) -> None:
-        """SIGKILL; whoever is being started again is spared."""
+    async def end(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """Let it end by a signal; whoever is being started again is spared."""
         processes = self._stack.processes
         if processes.is_alive(name):
             self._killed.add(name)
-            await asyncio.to_thread(processes.signal, name, signal.SIGKILL)
+            await asyncio.to_thread(processes.signal, name, how)
+
+    async def freeze(self, name: str, for_s: float) -> None:
+        """Stop it in the middle of whatever it does, and let it go on later."""
+        processes = self._stack.processes
+        if processes.is_alive(name):
+            await asyncio.to_thread(processes.signal, name, signal.SIGSTOP)
+            await asyncio.sleep(for_s)
+            await asyncio.to_thread(processes.signal, name, signal.SIGCONT)
 
     async def watch(self) -> None:
         """Start what has ended again, for ever."""

@@ -11,18 +11,27 @@ from rich.console import Console
 from rich.table import Table
 
 from dialer.chaos.campaign import ChaosResult, run_chaos
-from dialer.chaos.faults import isolate_mounts
+from dialer.chaos.disk import isolate_mounts
 from dialer.chaos.plan import ChaosPlan
+from dialer.embedded.asterisk_program import find_asterisk
 from dialer.telemetry import configure_logging
 
 
 @click.command("chaos")
-@click.option("--orders", default=300, show_default=True, type=click.IntRange(1, 100_000), help="Orders to call.")
+@click.option("--orders", default=400, show_default=True, type=click.IntRange(2, 100_000), help="Orders to call.")
 @click.option("--lines", default=30, show_default=True, type=click.IntRange(1, 200), help="Simultaneous calls.")
 @click.option("--seed", default=1, show_default=True, help="Decides who is called and what fails when.")
 @click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(min=0.5), help="Longest duration.")
-@click.option("--asterisk", is_flag=True, help="Call over SIP through a real Asterisk (see `make asterisk`).")
-@click.option("--mischief", is_flag=True, help="Two beats, clocks a minute apart, messages twice and in any order.")
+@click.option(
+    "--asterisk/--simulated",
+    default=None,
+    help="Call over SIP through a real Asterisk, or a simulated PBX. Default: a real one where there is one.",
+)
+@click.option(
+    "--mischief",
+    is_flag=True,
+    help="Two beats and two batch workers, clocks a minute apart, messages twice and in any order.",
+)
 @click.option("--fault", "faults", multiple=True, help="Only these faults (by name, repeatable).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder. Default: out/chaos.")
 def command(
@@ -31,7 +40,7 @@ def command(
     lines: int,
     seed: int,
     minutes: float,
-    asterisk: bool,
+    asterisk: bool | None,
     mischief: bool,
     faults: tuple[str, ...],
     out: Path | None,
@@ -50,7 +59,7 @@ def command(
         seed=seed,
         lines=lines,
         minutes=minutes,
-        asterisk=asterisk,
+        asterisk=find_asterisk() is not None if asterisk is None else asterisk,
         mischief=mischief,
         faults=faults,
         may_mount=isolate_mounts(),
@@ -68,6 +77,9 @@ def show(result: ChaosResult, console: Console) -> None:
     console.print(table)
     for name, times in sorted(result.faults.items()):
         console.print(f"  {times} x {name}", markup=False, highlight=False)
+    missing = [name for name in result.kinds if not result.faults[name]]
+    if missing:
+        console.print(f"  not injected this time: {', '.join(missing)}", markup=False, highlight=False)
     wrong = [*result.verdict.doubled_dials, *result.verdict.lost, *result.verdict.doubled]
     for line in [*wrong, *(result.audit.violations if result.audit else [])]:
         console.print(f"  WRONG: {line}", markup=False, highlight=False)
@@ -82,16 +94,16 @@ def _figures(result: ChaosResult) -> list[tuple[str, str]]:
     return [
         ("seed, seconds", f"{result.plan.seed}, {result.seconds:.0f}"),
         ("PBX", "Asterisk" if result.plan.asterisk else "simulated"),
-        ("mischief", "two beats, skewed clocks, messages twice" if result.plan.mischief else "none"),
+        ("mischief", "two beats and batch workers, clocks apart, messages twice" if result.plan.mischief else "none"),
         ("faults injected", str(result.faults.total())),
         ("workers that died by themselves", died or "none"),
         ("orders", str(moment.orders)),
         ("campaign ended", ended),
         ("attempts", str(moment.attempts)),
-        ("calls that the far side saw", str(verdict.calls_seen)),
+        ("calls that the PBX saw", str(verdict.calls_seen)),
         ("doubled dials", str(len(verdict.doubled_dials))),
-        ("decisions made (acknowledged to a customer)", str(verdict.decisions_made)),
-        ("orders with an acknowledged PATCH", str(verdict.patches_acknowledged)),
+        ("decisions made (and acknowledged to the customer)", str(verdict.decisions_made)),
+        ("PATCHes acknowledged", str(verdict.patches_acknowledged)),
         ("lost", str(len(verdict.lost))),
         ("doubled", str(len(verdict.doubled))),
         ("misheard (not a fault of the ledger)", str(verdict.misheard)),

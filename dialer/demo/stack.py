@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,9 +116,9 @@ class Stack:
         self.start_beat("beat")
 
     def start_worker(self, name: str) -> None:
-        """A worker by its name: "batch", or "callsN"."""
-        threads = 8 if name == "batch" else -(-self.plan.lines // self.plan.call_workers) + 2
-        queue = "batch" if name == "batch" else "calls"
+        """A worker by its name: "batch" or "batchN", or "callsN"."""
+        queue = "batch" if name.startswith("batch") else "calls"
+        threads = 8 if queue == "batch" else -(-self.plan.lines // self.plan.call_workers) + 2
         self.processes.start(
             name,
             [*self.plan.celery, "worker", "-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@dialer"],
@@ -131,9 +132,10 @@ class Stack:
         self.processes.start(name, argv, env=self.plan.env_of.get(name))
 
     def close(self) -> None:
-        """End everything, workers first."""
-        self.processes.close()
-        if self.asterisk is not None:
-            self.asterisk.stop()
-        self.redis.stop()
-        self.postgres.stop()
+        """End everything that was started, workers first, whatever may go wrong with one of them."""
+        with ExitStack() as ends:
+            ends.callback(self.postgres.stop)
+            ends.callback(self.redis.stop)
+            if self.asterisk is not None:
+                ends.callback(self.asterisk.stop)
+            ends.callback(self.processes.close)

@@ -103,7 +103,9 @@ class EmbeddedServer(ABC):
         return self
 
     def stop(self) -> None:
-        """Stop using the server; the last user waits until it has ended."""
+        """Stop using the server; the last user waits until it has ended. Nothing happens if it was not started."""
+        if self._users_lock is None:
+            return
         with self._exclusive():
             if self._let_go():
                 wait_until(lambda: not self.is_running(), self.stop_timeout_s)

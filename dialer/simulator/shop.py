@@ -146,7 +146,9 @@ class SimulatedShop:
             self._answers[key] = (fingerprint, order.as_json())
             self._write("effect", request, 200, status=order.status, confirmation_data=order.confirmation_data)
         fault = self.faults.after_effect()
-        if fault is not None:
+        if fault is not None and fault.kind == "late":
+            await _until_any(self._stopping.wait(), asyncio.sleep(fault.hang_s))
+        elif fault is not None:
             return await self._suffer(request, fault)
         return self._answer(request, 200, self._answers[key][1], repeated=known is not None)
 

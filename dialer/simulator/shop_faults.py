@@ -7,13 +7,16 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-_KINDS: Final = ("status", "hang", "drop", "drop_after")
+_KINDS: Final = ("status", "hang", "drop", "drop_after", "late")
+#: Those that hit the answer of a change that was carried out.
+_AFTER: Final = ("drop_after", "late")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault. Kinds: `status` (an error answer), `hang` (no answer for `hang_s`), `drop` (connection aborted
-    before anything is done), `drop_after` (the change is carried out, but the answer is lost)."""
+    before anything is done), `drop_after` (the change is carried out, but the answer is lost), `late` (it is carried
+    out, and answered after `hang_s`)."""
 
     kind: str
     status: int = 500
@@ -38,6 +41,7 @@ class FaultPlan:
     hang_rate: float = 0.0
     drop_rate: float = 0.0
     drop_after_rate: float = 0.0
+    late_rate: float = 0.0
     retry_after_s: float = 1.0
     hang_s: float = 60.0
     only_order: str | None = None
@@ -46,7 +50,8 @@ class FaultPlan:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        rates = (self.error_rate, self.busy_rate, self.hang_rate, self.drop_rate, self.drop_after_rate)
+        before = (self.error_rate, self.busy_rate, self.hang_rate, self.drop_rate)
+        rates = (*before, self.drop_after_rate, self.late_rate)
         if min(rates) < 0 or sum(rates) > 1:
             raise ValueError("fault rates must be between 0 and 1, their sum at most 1")
 
@@ -63,7 +68,7 @@ class FaultPlan:
     def before_effect(self, order_id: str) -> Fault | None:
         """The fault that hits a request before anything is done."""
         if self.next:
-            return None if self.next[0].kind == "drop_after" else self.next.popleft()
+            return None if self.next[0].kind in _AFTER else self.next.popleft()
         if self.only_order is not None and order_id != self.only_order:
             return None
         draw = self._random.random()
@@ -80,6 +85,9 @@ class FaultPlan:
 
     def after_effect(self) -> Fault | None:
         """The fault that hits the answer of a change that was carried out."""
-        if self.next and self.next[0].kind == "drop_after":
+        if self.next and self.next[0].kind in _AFTER:
             return self.next.popleft()
-        return Fault("drop_after") if self._random.random() < self.drop_after_rate else None
+        draw = self._random.random()
+        if draw < self.drop_after_rate:
+            return Fault("drop_after")
+        return Fault("late", hang_s=self.hang_s) if draw < self.drop_after_rate + self.late_rate else None

@@ -22,8 +22,8 @@ def test_nothing_is_lost_and_nobody_called_twice(tmp_path: Path) -> None:
         minutes=4,
         mischief=True,
         pause_s=(1.0, 3.0),
-        most_faults=4,
-        faults=("call worker killed", "Redis killed, data lost", "PostgreSQL killed", "PBX killed"),
+        most_faults=5,
+        faults=("call worker killed", "Redis killed, data lost", "PostgreSQL killed", "PBX killed", "worker frozen"),
     )
     # When
     result = run_chaos(plan, print)

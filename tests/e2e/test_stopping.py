@@ -112,6 +112,7 @@ async def test_a_rolling_restart_of_the_call_workers_drops_no_call(tmp_path: Pat
         await live.until(lambda now: now.final >= 1)
         # When each worker is restarted in turn, in the middle of the campaign
         for name in ("calls1", "calls2"):
+            await live.until_talking(3)
             await asyncio.to_thread(live.stack.processes.stop, name, 120.0)
             await asyncio.to_thread(live.stack.start_worker, name)
             await asyncio.to_thread(live.stack.processes.wait_for_line, name, "ready.")

@@ -9,8 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from dialer.chaos.books import PbxBook, book_of_asterisk, book_of_simulator
 from dialer.chaos.judge import Verdict, judge
 from dialer.domain.order import Order
+from dialer.embedded.asterisk import FarSideCall
 from dialer.simulator.pbx.records import CallLog, CallRecord
 
 PHONE = "79161234567"
@@ -29,11 +31,15 @@ def _effect(status: str, order_id: str = "1") -> dict[str, Any]:
     return {"kind": "effect", "method": "PATCH", "order_id": order_id, "status": status, "http_status": 200}
 
 
-def _judge(tmp_path: Path, diary: Iterable[list[dict[str, Any]]], shop: list[dict[str, Any]]) -> Verdict:
+def _judge(
+    tmp_path: Path, diary: Iterable[list[dict[str, Any]]], shop: list[dict[str, Any]], *, over: bool = False
+) -> Verdict:
     lines = [json.dumps(entry) for call in diary for entry in call]
     (tmp_path / "diary").write_text("".join(f"{line}\n" for line in lines))
     (tmp_path / "shop").write_text("".join(f"{json.dumps(entry)}\n" for entry in shop))
-    return judge([ORDER], attempts_allowed=4, diary=tmp_path / "diary", shop_log=tmp_path / "shop", records=None)
+    return judge(
+        [ORDER], attempts_allowed=4, diary=tmp_path / "diary", shop_log=tmp_path / "shop", pbx=PbxBook(), over=over
+    )
 
 
 def test_a_quiet_campaign_is_clean(tmp_path: Path) -> None:
@@ -83,7 +89,31 @@ def test_a_channel_that_is_dialed_twice_is_a_doubled_dial(tmp_path: Path) -> Non
         attempts_allowed=4,
         diary=tmp_path / "none",
         shop_log=tmp_path / "shop",
-        records=tmp_path / "records",
+        pbx=book_of_simulator(tmp_path / "records"),
+        over=False,
     )
     # Then
     assert verdict.doubled_dials == ["channel channel: dialed 2 times"]
+
+
+def test_an_order_that_the_shop_never_heard_of_is_lost_when_the_campaign_is_over(tmp_path: Path) -> None:
+    unanswered = [_call("a", 0, said=False)]
+    assert _judge(tmp_path, unanswered, [], over=True).lost == ["order 1: the shop never heard of it"]
+    assert _judge(tmp_path, unanswered, [_effect("unreachable")], over=True).clean
+
+
+def test_calls_that_only_the_pbx_knows_of_are_counted(tmp_path: Path) -> None:
+    # Given the CDRs of an Asterisk whose customers were away, with one call that its trunk refused
+    calls = [FarSideCall(PHONE, "ANSWERED", 3)] * 5 + [FarSideCall(PHONE, "CONGESTION", 0)]
+    (tmp_path / "shop").write_text(json.dumps(_effect("confirmed")))
+    # When
+    verdict = judge(
+        [ORDER],
+        attempts_allowed=4,
+        diary=tmp_path / "none",
+        shop_log=tmp_path / "shop",
+        pbx=book_of_asterisk(calls),
+    )
+    # Then
+    assert verdict.calls_seen == 6
+    assert verdict.doubled_dials == ["order 1: rung 6 times, 5 allowed"]

@@ -13,12 +13,14 @@ import psycopg
 import pytest
 import redis as redis_client
 
+from dialer.demo.stack import Stack, StackPlan
 from dialer.embedded import postgres as embedded_postgres
 from dialer.embedded import redis as embedded_redis
 from dialer.embedded.children import EmbeddedServer, wait_until
 from dialer.embedded.postgres import EmbeddedPostgres
 from dialer.embedded.redis import EmbeddedRedis
 from dialer.errors import EmbeddedError
+from dialer.simulator.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,3 +163,20 @@ def test_root_may_have_its_programs_and_its_data_below_a_closed_folder(
     with EmbeddedPostgres(closed / "server") as server:
         # Then
         assert server.is_running()
+
+
+def test_a_stack_that_did_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a PostgreSQL that does not start
+    def refuse(_server: EmbeddedPostgres) -> EmbeddedPostgres:
+        raise EmbeddedError("no room")
+
+    monkeypatch.setattr(EmbeddedPostgres, "start", refuse)
+    stack = Stack(StackPlan(tmp_path / "stack", lines=1), World({}))
+    # When
+    with pytest.raises(EmbeddedError, match="no room"):
+        try:
+            stack.start_services()
+        finally:
+            stack.close()
+    # Then nothing is left running
+    assert not stack.redis.is_running()
