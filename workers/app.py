@@ -11,6 +11,7 @@ from celery.signals import setup_logging
 
 from dialer.settings import Settings, settings
 from dialer.telemetry import configure_logging
+from workers.broker import outlive_nonsense
 from workers.loop_host import LoopHost
 from workers.schedule import beat_schedule
 
@@ -50,6 +51,7 @@ def make_app(config: Settings) -> Celery:
         task_send_sent_event=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a Redis that refuses (read-only, out of memory) is one that is away
         broker_transport_options=REDIS_OPTIONS if broker_url.startswith("redis") else {},
         task_queues={BATCH_QUEUE: {}, calls_queue(config.ari.node): {}},
         task_default_queue=BATCH_QUEUE,
@@ -58,6 +60,8 @@ def make_app(config: Settings) -> Celery:
         beat_max_loop_interval=max(config.tick_s, 0.1),
         timezone="UTC",
     )
+    if broker_url.startswith("redis"):
+        outlive_nonsense()
     celery.steps["worker"].add(LoopHost)
     return celery
 
