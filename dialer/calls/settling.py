@@ -34,17 +34,18 @@ async def settle(
 ) -> bool:
     """Write how the attempt ended: attempt, order and outbox row (or due time) in one transaction.
 
-    Keeps trying while PostgreSQL is away, since the customer's decision exists nowhere else. False when the attempt
-    had been settled by someone else.
+    Keeps trying while PostgreSQL is away, since the customer's decision may exist nowhere else. False when the attempt
+    had been settled by someone else. Raises LedgerError when PostgreSQL refuses for good, or (without a decision) for
+    too long.
     """
     give_up_at = time.monotonic() + SETTLE_PATIENCE_S
     pause_s = 0.1
     while True:
         try:
             won = await _settle_once(ports, job, outcome, artifacts or {}, step)
-        except LedgerError:
-            if outcome.decision is None and time.monotonic() >= give_up_at:
-                raise
+        except LedgerError as error:
+            if error.permanent or (outcome.decision is None and time.monotonic() >= give_up_at):
+                raise  # upkeep ends the attempt when its lease has run out, with what was noted
             log.warning("settle_retried", attempt_id=job.attempt_id)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 5.0)

@@ -22,6 +22,7 @@ from dialer.conversation.turns import (
     TurnEnded,
     TurnEvent,
 )
+from dialer.domain.plain import plain_text
 from dialer.domain.usage import usage
 from dialer.speech.ports import Recognizer, duration_s
 
@@ -232,7 +233,7 @@ class Listener:
         text = ""
         async for hypothesis in self._recognizer.transcribe(pcm, hint=self.hint):
             text = hypothesis.text
-        return text.strip()
+        return plain_text(text).strip()
 
     def _drop_early(self) -> None:
         self._cancel_check()

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.campaign import CampaignPlan, CampaignState
@@ -23,6 +22,7 @@ from dialer.ledger.campaigns import plan_from_json
 from dialer.ledger.orders import order_from_row
 from dialer.ledger.release import DAILY_CAP, Released, next_day, release_due
 from dialer.ledger.settlement import settle_attempt
+from dialer.ledger.stored import Stored
 
 __all__ = [
     "DAILY_CAP",
@@ -32,6 +32,7 @@ __all__ = [
     "Released",
     "claim_attempt",
     "expired_attempts",
+    "forbidden_meanwhile",
     "hand_back",
     "mark_talking",
     "note_decision",
@@ -71,13 +72,17 @@ _TALK = text(
 )
 _NOTE = text(
     "UPDATE attempts SET decision = :decision, data = :data WHERE id = :id AND worker = :worker AND ended_at IS NULL"
-).bindparams(bindparam("data", type_=JSONB))
+).bindparams(bindparam("data", type_=Stored))
 _HAND_BACK = text(
     "UPDATE attempts SET published_at = 'epoch' WHERE id = :id AND claimed_at IS NULL AND ended_at IS NULL"
 )
 _RENEW = text(
     "UPDATE attempts SET lease_until = :until "
     "WHERE id = ANY(:ids) AND worker = :worker AND ended_at IS NULL RETURNING id"
+)
+_FORBIDDEN = text(
+    "SELECT a.id FROM attempts a JOIN orders o ON o.id = a.order_pk JOIN do_not_call d ON d.phone = o.phone "
+    "WHERE a.id = ANY(:ids) AND a.ended_at IS NULL AND a.answered_at IS NULL"
 )
 _EXPIRED = text(
     """
@@ -216,6 +221,11 @@ async def renew_leases(
     """Vouch for attempts until `lease_until`; returns those still this worker's: the calls of the others must go."""
     result = await tx.execute(_RENEW, {"worker": worker, "ids": list(attempt_ids), "until": lease_until})
     return set(result.scalars())
+
+
+async def forbidden_meanwhile(tx: AsyncConnection, attempt_ids: Collection[str]) -> set[str]:
+    """Those of the attempts that nobody has answered yet, and whose number is on the do-not-call list by now."""
+    return set((await tx.execute(_FORBIDDEN, {"ids": list(attempt_ids)})).scalars())
 
 
 async def expired_attempts(tx: AsyncConnection, now: datetime, limit: int = 200) -> list[ExpiredAttempt]:

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.outcome import STATUS_OF_DECISION, Decision, Disposition, Outcome
 from dialer.ledger import dnc
+from dialer.ledger.stored import Stored
 
 _NOTED = text("SELECT decision, data FROM attempts WHERE id = :id AND ended_at IS NULL FOR UPDATE")
 #: The order first: releases and erasures lock it, and must not see it half decided.
@@ -31,7 +31,7 @@ _DECIDE = text(
     )
     UPDATE orders SET state = 'decided', decision = :decision, disposition = 'answered', ended_at = :now WHERE id = :pk
     """
-).bindparams(bindparam("data", type_=JSONB))
+).bindparams(bindparam("data", type_=Stored))
 
 
 def noted_outcome(decision: str | None, data: dict[str, Any]) -> Outcome | None:

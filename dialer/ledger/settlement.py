@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.order import OrderState
@@ -20,6 +19,7 @@ from dialer.domain.outcome import (
     Outcome,
 )
 from dialer.domain.policy import CallAgain, Decided, GiveUp, NextStep, Skip
+from dialer.ledger.stored import Stored
 from dialer.ledger.trunks import trunk_failed
 
 #: Dispositions that tell nothing about the trunk: nothing was dialed, or nobody knows.
@@ -63,7 +63,9 @@ _SETTLE = text(
     )
     SELECT node FROM moved
     """
-).bindparams(bindparam("data", type_=JSONB), bindparam("artifacts", type_=JSONB), bindparam("told_data", type_=JSONB))
+).bindparams(
+    bindparam("data", type_=Stored), bindparam("artifacts", type_=Stored), bindparam("told_data", type_=Stored)
+)
 
 
 async def settle_attempt(

@@ -35,10 +35,10 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from dialer.domain.campaign import CampaignState
 from dialer.domain.order import LIVE_STATES, OrderState
+from dialer.ledger.stored import Stored
 
 #: E.164 with the plus sign: nothing else is ever dialed.
 _E164 = r"phone ~ '^\+[1-9][0-9]{6,14}$'"
@@ -73,7 +73,7 @@ campaigns = Table(
     Column("id", Integer, Identity(), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("state", Text, nullable=False),
-    Column("plan", JSONB, nullable=False),
+    Column("plan", Stored, nullable=False),
     _moment("created_at", required=True),
     _moment("started_at"),
     _moment("ended_at"),
@@ -99,7 +99,7 @@ batches = Table(
     Column("idempotency_key", Text),
     #: SHA-256 of the request's body: a key may not be used for another request.
     Column("request_digest", Text),
-    Column("answer", JSONB),
+    Column("answer", Stored),
 )
 Index(
     "uq_batches_idempotency",
@@ -126,7 +126,7 @@ orders = Table(
     Column("address", Text),
     #: The recipient's IANA zone; empty: the campaign's.
     Column("timezone", Text, nullable=False, server_default=text("''")),
-    Column("attributes", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("attributes", Stored, nullable=False, server_default=text("'{}'")),
     Column("state", Text, nullable=False, server_default=text("'new'")),
     #: When the next attempt may be released (meaningful in states new and waiting).
     _moment("due_at", required=True),
@@ -179,9 +179,9 @@ attempts = Table(
     Column("decision", Text),
     Column("cause", SmallInteger),
     Column("talk_s", Double, nullable=False, server_default=text("0")),
-    Column("data", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("data", Stored, nullable=False, server_default=text("'{}'")),
     #: Names of the recording and the transcript.
-    Column("artifacts", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("artifacts", Stored, nullable=False, server_default=text("'{}'")),
     CheckConstraint("(ended_at IS NULL) = (disposition IS NULL)", name="disposition"),
 )
 Index(
@@ -217,7 +217,7 @@ outbox = Table(
     Column("order_id", Text, nullable=False),
     Column("status", Text, nullable=False),
     #: `confirmation_data` of the PATCH.
-    Column("data", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("data", Stored, nullable=False, server_default=text("'{}'")),
     Column("idempotency_key", Text, nullable=False, unique=True),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     #: When it may be sent next; while a sender holds it, when that sender is given up.

@@ -37,7 +37,7 @@ _MAX_WINDOW = 40
 _MAX_TOKENS = 150
 #: HTTP statuses that will not change by trying again.
 _PERMANENT = frozenset({400, 401, 403, 404, 422})
-_CONTROL = re.compile(r"[\x00-\x1f<>{}\[\]]")
+_CONTROL = re.compile(r"[\x00-\x1f<>{}\[\]\ud800-\udfff]")
 
 _SYSTEM = """Ты классифицируешь ответ клиента в телефонном разговоре: голосовой бот магазина подтверждает заказ.
 На входе JSON: expect (что спросил бот), question (вопрос бота), order (данные заказа), today, customer_said.
