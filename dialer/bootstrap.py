@@ -6,7 +6,8 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import cache, partial
 from typing import Any
 
@@ -109,6 +110,7 @@ class Runtime:
         self._nodes = NodeSwitches({name: settings.on_node(name) for name in settings.node_lines})
         self._calls: calls.CallPorts | None = None
         self._keepers: list[asyncio.Task[None]] = []
+        self._at_work: set[str] = set()
 
     async def start_calls(self) -> None:
         """Connect to this worker's Asterisk and load models, so that no call waits for them.
@@ -180,23 +182,44 @@ class Runtime:
 
     async def upkeep(self, publish: Callable[[Sequence[Released]], None]) -> None:
         """Resolve lost attempts and publish stale ones again."""
-        await campaigns.upkeep(
-            self._ledger,
-            hangup=self._hangup_on(self._settings.ari.node),
-            nodes={node: self._hangup_on(node) for node in self._settings.node_lines},
-            node=self._settings.ari.node,
-            publish=publish,
-            grace_s=self._settings.calls.publish_grace_s,
-            time_scale=self._settings.time_scale,
-        )
+        async with self._alone("upkeep") as alone:
+            if alone:
+                await campaigns.upkeep(
+                    self._ledger,
+                    hangup=self._hangup_on(self._settings.ari.node),
+                    nodes={node: self._hangup_on(node) for node in self._settings.node_lines},
+                    node=self._settings.ari.node,
+                    publish=publish,
+                    grace_s=self._settings.calls.publish_grace_s,
+                    time_scale=self._settings.time_scale,
+                    second_look_s=campaigns.SECOND_LOOK_S,
+                )
+
+    @asynccontextmanager
+    async def _alone(self, work: str) -> AsyncIterator[bool]:
+        """Whether this process does not do it already.
+
+        Ticks go on while a shop or an Asterisk does not answer: they must not fill up the worker, or nothing would be
+        released meanwhile.
+        """
+        alone = work not in self._at_work
+        self._at_work.add(work)
+        try:
+            yield alone
+        finally:
+            if alone:
+                self._at_work.discard(work)
 
     def _hangup_on(self, node: str) -> Hangup:
         return partial(self._nodes.hangup_attempt, node)
 
     async def deliver_outcomes(self) -> None:
         """Tell the shop what is due."""
-        if self._orders is not None:
-            await delivery.deliver_due(self._ledger, self._orders, settings=self._settings.orders_api)
+        if self._orders is None:
+            return
+        async with self._alone("delivery") as alone:
+            if alone:
+                await delivery.deliver_due(self._ledger, self._orders, settings=self._settings.orders_api)
 
     async def purge(self) -> None:
         """Remove recordings and transcripts whose time has run out."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
+from dialer.campaigns import Publish
 from dialer.ledger.claims import Released
 from tasks.calls import place_call
 from workers.app import app, calls_queue
@@ -23,10 +25,20 @@ def publish(released: Sequence[Released]) -> None:
             )
 
 
+def _publishing(work: Callable[[Publish], Coroutine[Any, Any, Any]]) -> None:
+    """Run a use case on the loop and publish from this thread: a slow broker must not hold up what else runs there."""
+    released: list[Released] = []
+    try:
+        run_on_loop(work(released.extend))
+    finally:
+        if released:
+            publish(released)
+
+
 @app.task(name="tasks.campaigns.release_batch")  # type: ignore[untyped-decorator]
 def release_batch() -> None:
     """Release due orders up to the free lines."""
-    run_on_loop(current_runtime().release_batch(publish))
+    _publishing(current_runtime().release_batch)
 
 
 @app.task(name="tasks.campaigns.open_campaigns")  # type: ignore[untyped-decorator]
@@ -38,4 +50,4 @@ def open_campaigns() -> None:
 @app.task(name="tasks.campaigns.upkeep")  # type: ignore[untyped-decorator]
 def upkeep() -> None:
     """Resolve attempts whose lease ran out; publish again those that nobody took."""
-    run_on_loop(current_runtime().upkeep(publish))
+    _publishing(current_runtime().upkeep)

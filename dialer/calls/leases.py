@@ -24,7 +24,10 @@ ABANDON_S = 5.0
 
 
 async def keep_leases(ports: CallPorts) -> None:
-    """Renew the leases of all running attempts, for ever; an attempt that is no longer ours is dropped.
+    """Renew the leases of all running attempts, for ever.
+
+    Dropped is an attempt that is no longer ours, and one whose number has been put on the do-not-call list before
+    anybody answered: upkeep settles it.
 
     The same beat tells the ledger of decisions that it missed while it was away.
     """
@@ -35,8 +38,10 @@ async def keep_leases(ports: CallPorts) -> None:
             async with asyncio.timeout(BEAT_LIMIT_S):
                 await _renew(ports)
                 await retry_notes(ports)
-        except (DialerError, TimeoutError) as error:
+        except (DialerError, OSError) as error:
             log.warning("lease_beat_failed", attempts=len(ports.running), error=type(error).__name__)
+        except Exception:  # without leases this worker would lose every call that it has
+            log.exception("lease_beat_broken", attempts=len(ports.running))
 
 
 async def _renew(ports: CallPorts) -> None:
@@ -46,9 +51,10 @@ async def _renew(ports: CallPorts) -> None:
     lease, asked_at = timedelta(seconds=ports.settings.calls.lease_s), ports.clock()
     async with ports.ledger.begin() as tx:
         ours = await claims.renew_leases(tx, ports.worker, ids, await database_now(tx) + lease)
+        forbidden = await claims.forbidden_meanwhile(tx, ours)
     for attempt_id in ours & set(ports.running):
         ports.hold(attempt_id, asked_at)
-    for attempt_id in ids - ours:
+    for attempt_id in (ids - ours) | forbidden:
         task = ports.running.get(attempt_id)
         if task is not None:
             task.cancel()

@@ -48,9 +48,17 @@ async def note_decision(ports: CallPorts, job: AttemptJob, decision: Decision | 
 
 
 async def retry_notes(ports: CallPorts) -> None:
-    """Try again what the ledger did not get. Raises LedgerError."""
+    """Try again what the ledger did not get. Raises LedgerError while PostgreSQL is away."""
     for attempt_id, slip in list(ports.unnoted.items()):
-        noted = await _note(ports, attempt_id, slip, _RETRY_LIMIT_S) or await _decide(ports, attempt_id, slip)
+        try:
+            noted = await _note(ports, attempt_id, slip, _RETRY_LIMIT_S) or await _decide(ports, attempt_id, slip)
+        except LedgerError as error:
+            if not error.permanent:
+                raise
+            # The paper stays for a person to read; it must not hold up the others.
+            log.error("decision_refused_by_ledger", attempt_id=attempt_id, error=str(error))
+            ports.unnoted.pop(attempt_id, None)
+            continue
         log.info("decision_noted_late", attempt_id=attempt_id, noted=noted)
         if ports.unnoted.get(attempt_id) is slip:
             forget_note(ports, attempt_id)

@@ -46,10 +46,17 @@ async def run_attempt(ports: CallPorts, attempt_id: str) -> None:
         story = asyncio.create_task(_tell(ports, job))
         ports.running[attempt_id] = story
         try:
-            await story
+            await asyncio.wait([story])
         finally:
+            story.cancel()
             del ports.running[attempt_id]
             ports.held_until.pop(attempt_id, None)
+        if story.cancelled():
+            # The lease keeper took the call away (whoever holds the attempt now settles it), or this worker's
+            # patience is over (upkeep will).
+            log.warning("attempt_dropped", attempt_id=attempt_id)
+        else:
+            story.result()
 
 
 async def _hand_back(ports: CallPorts, attempt_id: str) -> None:
@@ -59,17 +66,11 @@ async def _hand_back(ports: CallPorts, attempt_id: str) -> None:
 
 
 async def _tell(ports: CallPorts, job: AttemptJob) -> None:
-    try:
-        skip = await _settled_in_shop(ports, job)
-        if skip is not None or ports.draining:
-            await settle(ports, job, Outcome(Disposition.NOT_DIALED), step=skip)
-            return
-        outcome, artifacts = await _call(ports, job)
-    except asyncio.CancelledError:
-        # The lease keeper took the call away (whoever holds the attempt now settles it), or this worker's patience
-        # is over (upkeep will).
-        log.warning("attempt_dropped", attempt_id=job.attempt_id)
+    skip = await _settled_in_shop(ports, job)
+    if skip is not None or ports.draining:
+        await settle(ports, job, Outcome(Disposition.NOT_DIALED), step=skip)
         return
+    outcome, artifacts = await _call(ports, job)
     await settle(ports, job, outcome, artifacts=artifacts)
 
 

@@ -23,10 +23,11 @@ from dialer.campaigns.lifecycle import (
 )
 from dialer.campaigns.plans import check_plan, last_opening, next_opening
 from dialer.campaigns.redial import Redialed, redial
-from dialer.campaigns.upkeep import Hangup, UpkeepCounts, upkeep
+from dialer.campaigns.upkeep import SECOND_LOOK_S, Hangup, UpkeepCounts, upkeep
 from dialer.ledger.redial import Selection
 
 __all__ = [
+    "SECOND_LOOK_S",
     "Hangup",
     "ImportCounts",
     "Publish",

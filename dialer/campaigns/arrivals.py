@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,12 +68,19 @@ async def _open(
     """A new batch in the campaign, which is created if need be."""
     if create_if_missing is not None:
         check_plan(create_if_missing)
+        await _create(ledger, create_if_missing, now)
     async with ledger.begin() as tx:
         moment = now or await database_now(tx)
-        if create_if_missing is not None and await rows.get_campaign(tx, name) is None:
-            await rows.create_campaign(tx, create_if_missing, moment)
         campaign = await campaign_for_orders(tx, name, moment)
         return await orders.open_batch(tx, campaign.id, source, moment)
+
+
+async def _create(ledger: Ledger, plan: CampaignPlan, now: datetime | None) -> None:
+    """The campaign, unless it is there; two imports at once may both find it missing."""
+    with suppress(ConflictError):
+        async with ledger.begin() as tx:
+            if await rows.get_campaign(tx, plan.name) is None:
+                await rows.create_campaign(tx, plan, now or await database_now(tx))
 
 
 async def campaign_for_orders(tx: AsyncConnection, name: str, now: datetime) -> CampaignRow:

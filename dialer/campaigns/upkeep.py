@@ -30,6 +30,9 @@ Hangup = Callable[[str], Awaitable[bool]]
 
 #: After PostgreSQL's restart, workers get this long to renew the leases that ran out meanwhile.
 QUIET_AFTER_RESTART_S = 20.0
+#: A lease that is still not renewed so long after it was found to have run out: its worker is gone, and PostgreSQL had
+#: not just been too slow for everybody. Workers renew every second.
+SECOND_LOOK_S = 3.0
 #: How long after its longest possible life a call is taken for ended although its node cannot be asked.
 _SILENT_NODE_MARGIN_S = 60.0
 _HANGUPS_AT_ONCE = 20
@@ -77,17 +80,23 @@ async def upkeep(
     now: datetime | None = None,
     time_scale: float = 1.0,
     quiet_after_restart_s: float = QUIET_AFTER_RESTART_S,
+    second_look_s: float = 0.0,
 ) -> UpkeepCounts:
     """Resolve attempts whose lease ran out, publish those unclaimed for `grace_s` again, finish and sweep campaigns.
 
     `hangup` reaches the channels of `node` (None: of all nodes), `nodes` those of others; attempts of nodes that
     cannot be reached are left alone until their call must have ended. With several `nodes`, attempts that nobody
     claimed go to another one, and the silent node is paused. Two upkeeps at once do no harm: every step is conditional.
+    With `second_look_s`, leases that are renewed within that time have not run out.
     """
+    overdue = await _overdue(ledger, now, quiet_after_restart_s)
+    if overdue and second_look_s:
+        await asyncio.sleep(second_look_s)
+        known = {attempt.attempt_id for attempt in overdue}
+        again = await _overdue(ledger, now, quiet_after_restart_s)
+        overdue = [attempt for attempt in again if attempt.attempt_id in known]
     async with ledger.begin() as tx:
         moment = now or await database_now(tx)
-        quiet = await database_uptime_s(tx) < quiet_after_restart_s
-        overdue = [] if quiet else await claims.expired_attempts(tx, moment)
     reach = _Reach(hangup, node, nodes or {})
     lost, kept = await _resolve(ledger, overdue, reach, moment, time_scale)
     async with ledger.begin() as tx:
@@ -102,6 +111,13 @@ async def upkeep(
         await skip_remaining(ledger, campaign, moment)
     finished = await finish_done(ledger, moment)
     return UpkeepCounts(lost, kept, len(stale), len(finished), moved)
+
+
+async def _overdue(ledger: Ledger, now: datetime | None, quiet_after_restart_s: float) -> list[ExpiredAttempt]:
+    async with ledger.begin() as tx:
+        moment = now or await database_now(tx)
+        quiet = await database_uptime_s(tx) < quiet_after_restart_s
+        return [] if quiet else await claims.expired_attempts(tx, moment)
 
 
 async def _move_from_silent(

@@ -116,7 +116,7 @@ class AriEvents:
             self._connected.set()
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    self._dispatch(json.loads(message.data))
+                    self._read(message.data)
         except (AriUnavailableError, AriError) as error:
             log.warning("ari_reconcile_failed", app=self._ari.app, reason=str(error))
         finally:
@@ -138,6 +138,13 @@ class AriEvents:
                 self._tell(channel_id, {"type": RECONCILED, "channel": snapshot})
 
         await asyncio.gather(*(ask(channel_id) for channel_id in sorted(self._confirmed)))
+
+    def _read(self, text: str) -> None:
+        """One message; what is no event of ours costs that message, and not the ears of the whole worker."""
+        try:
+            self._dispatch(json.loads(text))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            log.error("ari_event_unreadable", app=self._ari.app, error=type(error).__name__)
 
     def _dispatch(self, event: Event) -> None:
         """Find whom an event concerns; events of forgotten channels concern nobody."""

@@ -22,7 +22,7 @@ from dialer.simulator.pbx import SimulatedPbx
 from dialer.simulator.pbx.phone import Callee
 from dialer.telephony.switch import AriSwitch
 from tests.support.factories import NODE, make_campaign, make_order, order_of
-from tests.support.fake_world import FakeRecognizer, FakeUnderstanding, FakeVoice, judges
+from tests.support.fake_world import FakeRecognizer, FakeUnderstanding, FakeVoice
 
 LEASE_S = 30.0
 PATIENCE_S = 20.0
@@ -81,10 +81,7 @@ async def one_call(ledger: Ledger, home: Path, callee: Callee) -> AsyncIterator[
     async with SimulatedPbx(lambda _number: callee) as pbx:
         ari = AriSettings(url=pbx.ari_url, username=pbx.username, password=pbx.password)
         settings = Settings(home=home, ari=ari, calls=CallSettings(lease_s=LEASE_S))
-        pool = judges()
-        session = SessionPorts(
-            voice=FakeVoice(), recognizer=FakeRecognizer(), understanding=FakeUnderstanding(), judges=pool
-        )
+        session = SessionPorts(voice=FakeVoice(), recognizer=FakeRecognizer(), understanding=FakeUnderstanding())
         async with AriSwitch(settings) as switch:
             shop = Shop()
             script = partial(load_script, config_dir() / "scripts")
@@ -92,4 +89,3 @@ async def one_call(ledger: Ledger, home: Path, callee: Callee) -> AsyncIterator[
             call = OneCall(ledger, pbx, ports, shop, campaign)
             ports.clock = lambda: call.clock[0]
             yield call
-        pool.close()

@@ -117,3 +117,20 @@ async def test_nothing_but_e164_enters(ledger: Ledger) -> None:
 
     assert caught.value.permanent
     assert "7916" not in str(caught.value)
+
+
+async def test_imports_of_one_file_at_once_into_a_campaign_that_nobody_has_made_take_each_order_once(
+    ledger: Ledger,
+) -> None:
+    # Given
+    plan = make_plan()
+    orders = [make_order() for _ in range(40)]
+    # When the same file comes four times at once, one of them backwards
+    files = [orders, orders, orders[::-1], orders]
+    batches = [[file[:20], file[20:]] for file in files]
+    imports = (campaigns.import_orders(ledger, plan.name, each, create_if_missing=plan) for each in batches)
+    counts = await asyncio.gather(*imports)
+    # Then
+    assert sum(count.accepted for count in counts) == 40
+    assert sum(count.duplicates for count in counts) == 120
+    assert await _count(ledger, plan.name, OrderState.NEW) == 40

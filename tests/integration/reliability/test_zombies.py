@@ -10,12 +10,13 @@ from dialer.calls.leases import keep_leases
 from dialer.chaos.judge import ACKNOWLEDGEMENT_S
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Disposition
-from dialer.ledger import outbox
+from dialer.ledger import dnc, outbox
 from dialer.ledger.orders import attempts_of
 from dialer.ledger.store import Ledger
 from dialer.simulator.pbx.callees import rings_forever
 from dialer.simulator.pbx.phone import Phone
 from dialer.speech.ports import SAMPLE_RATE_HZ
+from tests.support.factories import NOW
 from tests.support.one_call import LEASE_S, OneCall, one_call
 
 
@@ -77,6 +78,28 @@ async def test_whoever_keeps_its_lease_may_ring_for_as_long_as_it_takes(ledger: 
         keeper.cancel()
         calling.cancel()
         await asyncio.wait([keeper, calling])
+
+
+async def test_a_phone_stops_ringing_when_its_number_is_put_on_the_do_not_call_list(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    # Given a phone that rings
+    async with one_call(ledger, tmp_path, rings_forever) as call:
+        keeper = asyncio.create_task(keep_leases(call.ports))
+        calling = call.run(await call.release())
+
+        async def rings() -> bool:
+            return bool(call.pbx.calls)
+
+        await call.until(rings)
+        # When
+        async with ledger.begin() as tx:
+            await dnc.add(tx, (await call.order()).order.phone, reason="asked by mail", now=NOW)
+        await asyncio.wait([calling])
+        # Then
+        assert call.pbx.live_channels == []
+        keeper.cancel()
+        await asyncio.wait([keeper])
 
 
 class _Presses:

@@ -195,6 +195,28 @@ async def test_events_find_their_listener_and_come_back_after_a_loss(
     await events.close()
 
 
+@pytest.mark.parametrize(
+    "nonsense", ["{torn", "[]", "null", '"x"', "{}", '{"channel": 7}', '{"channel": {"id": "a"}}', '{"channel": {}}']
+)
+async def test_an_event_that_is_none_deafens_nobody(
+    server: tuple[FakeAri, AriSettings], ari: AriClient, nonsense: str
+) -> None:
+    # Given
+    fake, settings = server
+    events = AriEvents(ari, settings, random.Random(1))
+    told: asyncio.Queue[str] = asyncio.Queue()
+    events.listen("a", lambda event: told.put_nowait(event["type"]))
+    events.start()
+    await events.wait_connected(5)
+    # When
+    await fake.sockets[0].send_str(nonsense)
+    await fake.sockets[0].send_str(json.dumps({"type": "StasisStart", "channel": {"id": "a"}}))
+    # Then the next one is heard, on the same connection
+    assert await asyncio.wait_for(told.get(), 5) == "StasisStart"
+    assert len(fake.sockets) == 1
+    await events.close()
+
+
 async def test_one_channel_has_one_listener(server: tuple[FakeAri, AriSettings], ari: AriClient) -> None:
     events = AriEvents(ari, server[1])
     first: list[Any] = []
