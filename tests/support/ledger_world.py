@@ -21,7 +21,8 @@ from dialer.domain.policy import next_step
 from dialer.errors import ConflictError
 from dialer.ledger import outbox
 from dialer.ledger.audit import audit
-from dialer.ledger.claims import AttemptJob, Released, claim_attempt, settle_attempt
+from dialer.ledger.claims import AttemptJob, Released, claim_attempt, note_decision, settle_attempt
+from dialer.ledger.late import decide_late
 from dialer.ledger.orders import count_orders
 from dialer.ledger.store import Ledger
 from tests.support.factories import NODE, NOW, make_order, make_plan
@@ -31,6 +32,9 @@ NAMES = ("east", "west")
 LINES = 3
 LEASE_S = 30.0
 CONFIRMED = Outcome(Disposition.ANSWERED, Decision.CONFIRMED)
+_DECIDED = text(
+    "SELECT o.state FROM orders o JOIN attempts a ON a.order_pk = o.id WHERE a.id = :id AND a.decision <> ''"
+)
 _TABLES = "campaigns, batches, orders, attempts, outbox, do_not_call, phone_days, trunks"
 
 
@@ -50,6 +54,8 @@ class LedgerWorld:
         self.dialed: Counter[str] = Counter()
         #: Attempts whose lease ran out before upkeep: their workers may no longer settle them.
         self.given_up: set[str] = set()
+        #: Attempts in which a customer has heard his decision acknowledged.
+        self.promised: set[str] = set()
         #: The shop: what it was told, by idempotency key, and how often per order.
         self.told: Counter[str] = Counter()
         self.imported: set[tuple[str, str]] = set()
@@ -109,14 +115,26 @@ class LedgerWorld:
                 tx, attempt_id=job.attempt_id, worker=worker, outcome=outcome, step=step, now=self.now
             )
 
-    async def upkeep(self) -> None:
-        async def hangup(attempt_id: str) -> bool:
-            self.given_up.add(attempt_id)
-            return self.calling.pop(attempt_id, None) is not None
+    async def hangup(self, attempt_id: str) -> bool:
+        """Whoever hangs up takes the attempt from its worker."""
+        self.given_up.add(attempt_id)
+        return self.calling.pop(attempt_id, None) is not None
 
+    async def upkeep(self) -> None:
         await campaigns.upkeep(
-            self.ledger, hangup=hangup, publish=self.publish, grace_s=20, now=self.now, quiet_after_restart_s=0
+            self.ledger, hangup=self.hangup, publish=self.publish, grace_s=20, now=self.now, quiet_after_restart_s=0
         )
+
+    async def stop_all(self) -> None:
+        await campaigns.stop_all(self.ledger, self.hangup, resumable=True, now=self.now)
+
+    async def acknowledge(self, attempt_id: str, *, late: bool) -> None:
+        """A customer has decided; the ledger hears of it at once, or (on paper) when the attempt may be over."""
+        _, worker = self.held[attempt_id]
+        async with self.ledger.begin() as tx:
+            promised = not late and await note_decision(tx, attempt_id, worker, Decision.CONFIRMED, {})
+            if promised or await decide_late(tx, attempt_id, worker, Decision.CONFIRMED, {}, self.now):
+                self.promised.add(attempt_id)
 
     async def deliver(self, lose_acknowledgement: bool) -> None:
         async with self.ledger.begin() as tx:
@@ -170,6 +188,8 @@ class LedgerWorld:
         wanted = 0
         async with self.ledger.begin() as tx:
             report = await audit(tx, self.now)
+            for attempt_id in self.promised:
+                assert (await tx.execute(_DECIDED, {"id": attempt_id})).scalar_one() == OrderState.DECIDED
         assert report.violations == []
         for counts in report.counts.values():
             wanted += counts[OrderState.DECIDED] + counts[OrderState.UNREACHABLE]

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 )
 
 from dialer import campaigns
+from dialer.domain.campaign import CampaignState
 from dialer.domain.outcome import Decision, Disposition, Outcome
 from dialer.errors import ConflictError
 from dialer.ledger import dnc
@@ -100,6 +101,7 @@ class LedgerMachine(LedgerWorld, RuleBasedStateMachine):
         attempt_id = data.draw(st.sampled_from(sorted(self.held)))
         self.calling.pop(attempt_id, None)
         job, worker = self.held.pop(attempt_id)
+        outcome = CONFIRMED if attempt_id in self.promised else outcome
 
         async def settle_repeatedly() -> list[bool]:
             return await asyncio.gather(*(self.settle(job, worker, outcome) for _ in range(times)))
@@ -118,6 +120,18 @@ class LedgerMachine(LedgerWorld, RuleBasedStateMachine):
         for lost in set(ids) - self.run(renew()):
             assert lost in self.given_up
             del self.held[lost]
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), late=st.booleans())
+    def a_customer_decides(self, data: st.DataObject, late: bool) -> None:
+        self.run(self.acknowledge(data.draw(st.sampled_from(sorted(self.held))), late=late))
+
+    @rule()
+    def ops_stop_everything_and_go_on(self) -> None:
+        self.run(self.stop_all())
+        for name in NAMES:
+            if self.run(campaigns.find_campaign(self.ledger, name)).state is CampaignState.PAUSED:
+                self.run(campaigns.resume(self.ledger, name, self.now))
 
     @rule()
     def upkeep_runs(self) -> None:
