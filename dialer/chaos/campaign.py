@@ -82,6 +82,8 @@ class ChaosResult:
     moment: Moment = field(default_factory=lambda: Moment(0, 0, 0, 0))
     verdict: Verdict = field(default_factory=Verdict)
     audit: AuditReport | None = None
+    #: Whether the processes' clocks really differed.
+    clocks_apart: bool = False
     #: Recordings that were kept although the disk was full for a while.
     recordings: int = 0
 
@@ -100,6 +102,7 @@ def run_chaos(plan: ChaosPlan, say: Say) -> ChaosResult:
         shutil.rmtree(plan.out)
     plan.out.mkdir(parents=True)
     orders = make_orders(plan)
+    skews = clocks(plan)
     stack = Stack(
         StackPlan(
             plan.out,
@@ -109,7 +112,7 @@ def run_chaos(plan: ChaosPlan, say: Say) -> ChaosResult:
             asterisk=plan.asterisk,
             settings=SETTINGS,
             celery=celery_command(plan),
-            env_of=clocks(plan),
+            env_of=skews,
         ),
         make_world(plan, orders),
     )
@@ -126,7 +129,7 @@ class _Campaign:
         self.rng = Random(plan.seed)
         twice = ["batch2", "beat2"] if plan.mischief else []
         self.supervisor = Supervisor(stack, ["batch", "calls1", "calls2", "beat", *twice], Random(plan.seed))
-        self.result = ChaosResult(plan)
+        self.result = ChaosResult(plan, clocks_apart=bool(stack.plan.env_of))
         self.ledger = Ledger(stack.postgres.url)
 
     async def run(self) -> ChaosResult:

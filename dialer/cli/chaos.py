@@ -94,7 +94,7 @@ def _figures(result: ChaosResult) -> list[tuple[str, str]]:
     return [
         ("seed, seconds", f"{result.plan.seed}, {result.seconds:.0f}"),
         ("PBX", "Asterisk" if result.plan.asterisk else "simulated"),
-        ("mischief", "two beats and batch workers, clocks apart, messages twice" if result.plan.mischief else "none"),
+        ("mischief", _mischief(result)),
         ("faults injected", str(result.faults.total())),
         ("workers that died by themselves", died or "none"),
         ("orders", str(moment.orders)),
@@ -109,3 +109,10 @@ def _figures(result: ChaosResult) -> list[tuple[str, str]]:
         ("misheard (not a fault of the ledger)", str(verdict.misheard)),
         ("audit", audit),
     ]
+
+
+def _mischief(result: ChaosResult) -> str:
+    if not result.plan.mischief:
+        return "none"
+    clocks = "clocks apart" if result.clocks_apart else "clocks NOT apart (no C compiler)"
+    return f"two beats and batch workers, messages twice, {clocks}"
