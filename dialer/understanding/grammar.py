@@ -24,6 +24,8 @@ def phrases() -> Phrases[Cue]:
         for cue, block in table.items():
             for phrase in _lines(block):
                 result.add(phrase, cue)
+                if cue is Cue.KEEP and phrase.startswith("не "):
+                    result.add(f"да {phrase}", cue)
     for table in tables:
         for cue, block in table.items():
             if cue in NEGATED:
@@ -44,6 +46,7 @@ def vocabulary() -> Vocabulary:
         slips=slips.SLIPS,
         repairable=slips.REPAIRABLE,
         torn_prefixes=slips.TORN_PREFIXES,
+        broken_starts=slips.BROKEN_STARTS,
     )
 
 

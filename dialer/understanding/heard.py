@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from dialer.domain.intent import Expect
@@ -23,6 +23,17 @@ _PROPOSING = frozenset(
     """давайте давай лучше можно можете хочу хотел хотела хотелось удобнее тогда бы нельзя если могу смогу можем сможете
     приму""".split()
 )
+#: What a "нет" that follows takes back.
+_DECISIONS = frozenset(
+    {Cue.CANCEL, Cue.CANCEL_ORDER, Cue.REFUSE, Cue.CONFIRM, Cue.CONFIRM_PLEASE, Cue.ACCEPT, Cue.WAIT, Cue.RIGHT}
+    | {Cue.FIT, Cue.CONFIRM_FUTURE}
+)
+_GOOD = frozenset({"добрый", "доброе", "доброго", "доброй"})
+_TIMES_OF_DAY = frozenset({"день", "вечер", "утро", "дня", "вечера", "утра", "ночи"})
+#: What may stand before a greeting.
+_CALLS = frozenset({"алло", "але", "да", "слушаю"})
+#: "Не надо, нет" refuses twice, "не надо, ой нет" takes it back.
+_TAKING_BACK = frozenset({"ой", "ай", "хотя", "точнее", "вернее", "а"})
 #: From here on a number may be an order's number or a sum.
 _ORDER_NUMBERS = 100
 _ADDRESS_EXPECTED = frozenset({Expect.ASK_ADDRESS, Expect.VERIFY_ADDRESS})
@@ -51,7 +62,7 @@ class Heard:
 
 def hear(text: str, expect: Expect, today: date) -> Heard:
     """Take `text` apart. Costs well under a millisecond once the grammar is loaded."""
-    tokens = grammar.vocabulary().tokens(text)
+    tokens, greeted = _without_greeting(grammar.vocabulary().tokens(text))
     found = grammar.phrases().find([token.symbols for token in tokens])
     if tail := deciding_tail(tokens, found):
         tokens = tokens[tail:]
@@ -65,7 +76,18 @@ def hear(text: str, expect: Expect, today: date) -> Heard:
     address = _address(tokens, spoken, asked and not mentions)
     if address is not None:
         taken.update(range(address.start, address.end))
-    return _summary(tokens, found, spoken, mentions, clock, address, taken)
+    heard = _summary(tokens, found, spoken, mentions, clock, address, taken)
+    return replace(heard, loose=heard.loose + greeted)
+
+
+def _without_greeting(tokens: list[Token]) -> tuple[list[Token], int]:
+    """The words after "добрый день", and how many greetings were taken off. A greeting alone stays."""
+    for place in range(len(tokens) - 2):
+        if tokens[place].form in _GOOD and tokens[place + 1].form in _TIMES_OF_DAY:
+            return tokens[:place] + tokens[place + 2 :], 1
+        if not tokens[place].soft and tokens[place].form not in _CALLS:
+            break
+    return tokens, 0
 
 
 def _address(tokens: Sequence[Token], spoken: Sequence[Number], asked: bool) -> Address | None:
@@ -98,10 +120,10 @@ def _summary(
     because = min((one.places[0] for one in found if one.kind is Cue.BECAUSE), default=len(tokens))
     if any("@topic" in token.symbols for place, token in enumerate(tokens) if place not in explained):
         cues.add(Cue.TOPIC)
-    if _retracted(found):
+    if _retracted(tokens, found):
         cues.add(Cue.RETRACTED)
     nouns = {place for place in left if "@plain_noun" in tokens[place].symbols}
-    if len(tokens) > 1 and len(tokens) - 1 in nouns and tokens[-2].form == "а":
+    if _asks_of_noun(tokens, nouns):
         cues.add(Cue.QUESTION)
     residue = [place for place in left if place < because and place not in nouns and tokens[place].form != "не"]
     cues.update(_derived(tokens, mentions, clock, address))
@@ -152,22 +174,33 @@ def _derived(
     return cues
 
 
+def _asks_of_noun(tokens: Sequence[Token], nouns: set[int]) -> bool:
+    """ "Подтверждаю, а сумма?": a noun after "а" with nothing said of it."""
+    last = next((place for place in reversed(range(len(tokens))) if not tokens[place].soft or place in nouns), 0)
+    return last in nouns and last > 0 and tokens[last - 1].form == "а"
+
+
 def _is_loose(token: Token) -> bool:
     return token.soft and "@quiet" not in token.symbols
 
 
-def _retracted(found: Sequence[Found[Cue]]) -> bool:
-    """Whether a "нет" comes after the last word of cancelling."""
-    cancelling = [one.places[-1] for one in found if one.kind in (Cue.CANCEL, Cue.CANCEL_ORDER, Cue.REFUSE)]
+def _retracted(tokens: Sequence[Token], found: Sequence[Found[Cue]]) -> bool:
+    """Whether a "нет" comes after the last word of a decision."""
+    decisions = [one.places[-1] for one in found if one.kind in _DECISIONS]
     refusals = [one.places[0] for one in found if one.kind is Cue.NO]
-    return bool(cancelling and refusals) and refusals[-1] > cancelling[-1]
+    if not refusals:
+        return False
+    if decisions and refusals[-1] > decisions[-1]:
+        return True
+    declined = [one.places[-1] for one in found if one.kind in (Cue.DECLINE, Cue.CHANGED_MIND)]
+    return bool(declined) and refusals[-1] > declined[-1] and tokens[refusals[-1] - 1].form in _TAKING_BACK
 
 
 def _open_tail(found: Sequence[Found[Cue]], residue: Sequence[int]) -> bool:
     """Whether what follows the last "но" is missing or not understood."""
     last = max(one.places[-1] for one in found if one.kind is Cue.BUT)
-    follows = [one for one in found if one.places[0] > last]
-    return not follows or any(place > last for place in residue)
+    follows = {one.kind for one in found if one.places[0] > last} - {Cue.BYE}
+    return not follows or Cue.BUSY in follows or any(place > last for place in residue)
 
 
 def _contrast(tokens: Sequence[Token], spoken: Sequence[Number]) -> tuple[int, int] | None:

@@ -21,10 +21,12 @@ from typing import Generic, TypeVar
 MAX_GAP = 3
 #: The symbol that every soft word carries.
 SOFT = "@soft"
-#: Words that "не" itself may negate; a phrase that "не" opens never reaches across them ("не надо, отмените").
-MODAL = "@neg"
-#: Words that end the reach of "не": "не туда, а на другой адрес".
+#: A thought ends here: no phrase reaches across.
 TURN = "@turn"
+#: A new thought may begin here: a phrase with "не" in it never reaches across ("не надо, можно отменить").
+FRESH = "@fresh"
+#: The only words that may stand between "не" and what it negates; "не очень", "не мой", "не всё" negate those words.
+LIGHT = "@light"
 _NOT = "не"
 
 Kind = TypeVar("Kind")
@@ -47,6 +49,8 @@ class _Node(Generic[Kind]):
     rank: int = 0
     #: The last element was "не".
     negates: bool = False
+    #: There is a "не" among the elements.
+    negated: bool = False
 
 
 def elements(phrase: str) -> list[tuple[str, ...]]:
@@ -80,7 +84,8 @@ class Phrases(Generic[Kind]):
             for alternatives in elements(reading):
                 self.groups.add(alternatives)
                 name = symbol(alternatives)
-                node = node.children.setdefault(name, _Node(negates=name == _NOT))
+                child = _Node[Kind](negates=name == _NOT, negated=node.negated or name == _NOT)
+                node = node.children.setdefault(name, child)
             if node.kind is None:
                 node.kind = kind
                 self._added += 1
@@ -114,8 +119,17 @@ class Phrases(Generic[Kind]):
             symbols = words[nxt]
             for child in _step(node, symbols):
                 self._walk(child, words, (*places, nxt), found)
-            if SOFT not in symbols or (node.negates and (MODAL in symbols or TURN in symbols)):
+            if not _spans(node, symbols):
                 return
+
+
+def _spans(node: _Node[Kind], symbols: frozenset[str]) -> bool:
+    """Whether a phrase that has come to `node` may reach across a word with these symbols."""
+    if SOFT not in symbols or TURN in symbols:
+        return False
+    if node.negates:
+        return LIGHT in symbols
+    return not (node.negated and FRESH in symbols)
 
 
 def _step(node: _Node[Kind], symbols: frozenset[str]) -> Iterable[_Node[Kind]]:

@@ -23,12 +23,15 @@ _SOUNDS = str.maketrans(
 )
 _CLUSTERS = (
     (re.compile(r"(?<=[ое])го$"), "во"),
+    (re.compile(r"(?<=[юу])ся$"), "сь"),
     (re.compile(r"т[ь]?с|дс|тц|дц|тч|дч"), "ц"),
     (re.compile(r"чн"), "шн"),
     (re.compile(r"стн|здн"), "сн"),
     (re.compile(r"вств"), "ств"),
     (re.compile(r"сч|зч"), "щ"),
 )
+#: Endings of what customers say of their order: requests and "I".
+_SAID = ("йте", "ите", "юсь", "усь", "ю")
 _DOUBLE = re.compile(r"(.)\1+")
 
 
@@ -102,7 +105,7 @@ class Repairs:
         if len({self._meaning[form] for form in candidates}) != 1:
             return None
         # Of equals the longer one: recognisers lose letters more often than they add any.
-        return min(candidates, key=lambda form: (distance(form, word, 4), -len(form), form))
+        return min(candidates, key=lambda form: (distance(form, word, 4), -len(form), not form.endswith(_SAID), form))
 
 
 def _shortened(key: str) -> set[str]:

@@ -71,10 +71,12 @@ class Vocabulary:
         slips: Mapping[str, str],
         repairable: str,
         torn_prefixes: frozenset[str],
+        broken_starts: frozenset[str],
     ) -> None:
         self._morph = pymorphy3.MorphAnalyzer(probability_estimator_cls=None)
         self._slips = {_level(heard): meant for heard, meant in slips.items()}
         self._torn = torn_prefixes
+        self._broken = broken_starts
         self._atoms: dict[str, set[str]] = {}
         self._numerals: dict[str, Numeral] = {}
         self._known_tags: dict[str, tuple[str, ...] | None] = {}
@@ -173,10 +175,13 @@ class Vocabulary:
     def _joined(self, left: str, right: str) -> str | None:
         if self._slips.get(left, left) == "после" and right in ("завтра", "завтро"):
             return "послезавтра"
+        if left == "интернет" and right.startswith("магазин"):
+            return right
         if left not in self._torn or len(right) < 2:
             return None
         whole = left + right
-        if whole in self._repairable and (len(right) > _SHORT_TAIL or right not in self._symbols):
+        own_word = left not in self._broken and len(right) <= _SHORT_TAIL and right in self._symbols
+        if whole in self._repairable and not own_word:
             return whole
         if len(right) <= _SHORT_TAIL or right in self._symbols or self._morph.word_is_known(right):
             return None

@@ -6,6 +6,7 @@ from dialer.understanding.lexicon.cues import Cue
 
 PHRASES: dict[Cue, str] = {
     Cue.REPEAT: """
+        не =могли|можете|мог|могла бы? повторить.inf|сказать.inf|напомнить.inf
         повторить.impr|повторить.inf|повторить.2|повторять.impr|повторять.inf|повтор
         можно|можете|давайте повторить.inf|повторить.2
         еще раз|разок|разочек

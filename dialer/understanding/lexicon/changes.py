@@ -16,6 +16,8 @@ PHRASES: dict[Cue, str] = {
         есть изменение
     """,
     Cue.ADDRESS_CHANGE: """
+        @place только @change
+        записать.impr|запишите|записывайте @other? адрес
         @place что-то? не так|то
         @place не @confirm
         @place что-то|что то? не так|то
@@ -102,6 +104,9 @@ PHRASES: dict[Cue, str] = {
         туда не надо|нужно @deliver_any
     """,
     Cue.ADDRESS_SAME: """
+        да так? записывать.impr|записать.impr|запишите|записывайте
+        новый @place верно|правильно|верный|правильный|верный.short|правильный.short
+        @confirm новый @place
         такой @place
         @place тот|та же|самый
         тот|та же @place
@@ -141,6 +146,7 @@ PHRASES: dict[Cue, str] = {
         не @neg ничего @change_inf
     """,
     Cue.DATE_CHANGE: """
+        на следующий день
         @when не @confirm
         @later @deliver_you
         @deliver_you @later
@@ -204,6 +210,8 @@ PHRASES: dict[Cue, str] = {
         в|на этот|тот|указанный|назначенный день|время|дата|число|промежуток|интервал
     """,
     Cue.AWAY: """
+        буду на|в @busy_place
+        на|в @busy_place буду
         в отъезд|командировка|отпуск
         уехать.past|улететь.past
         не дома буду|будем

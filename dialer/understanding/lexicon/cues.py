@@ -20,6 +20,8 @@ class Cue(StrEnum):
     NOT_RIGHT = "not_right"
     #: "подтверждаю".
     CONFIRM = "confirm"
+    #: "подтвержу": a promise, a confirmation only when nothing stands beside it.
+    CONFIRM_FUTURE = "confirm_future"
     #: "подтвердите", "подтвердить": the same as a request, which may be about something else.
     CONFIRM_PLEASE = "confirm_please"
     #: "не подтверждаю".
@@ -145,6 +147,7 @@ NEGATED: dict[Cue, Cue] = {
     Cue.CANCEL_ORDER: Cue.KEEP,
     Cue.CONFIRM: Cue.DENY,
     Cue.CONFIRM_PLEASE: Cue.DENY,
+    Cue.CONFIRM_FUTURE: Cue.DENY,
     Cue.ACCEPT: Cue.REFUSE,
     Cue.RIGHT: Cue.NOT_RIGHT,
     Cue.FIT: Cue.NOT_RIGHT,
@@ -154,8 +157,7 @@ NEGATED: dict[Cue, Cue] = {
     Cue.CALLBACK: Cue.DO_NOT_CALL,
     Cue.OPERATOR: Cue.NOTE,
     Cue.REPEAT: Cue.NOTE,
-    Cue.HOLD: Cue.NOTE,
 }
 #: Cues whose phrases may also be negated at a distance: "не надо P", "P не надо". Where imperatives are among the
 #: phrases this would be wrong ("отмените, не надо"), so the lexicon spells those negations out.
-NEGATED_BY_MODAL = frozenset({Cue.CONFIRM, Cue.CONFIRM_PLEASE, Cue.CALLBACK, Cue.OPERATOR, Cue.REPEAT})
+NEGATED_BY_MODAL = frozenset({Cue.CALLBACK, Cue.OPERATOR})

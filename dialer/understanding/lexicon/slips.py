@@ -119,10 +119,12 @@ SLIPS: dict[str, str] = {
     "челове́ка": "человека",
 }
 
+#: The beginning of a torn word that is no word itself: "подтверж даю".
+BROKEN_STARTS = frozenset({"подтверж", "подтвер", "потверж", "отме", "отмен", "ад"})
 #: A first part that a recogniser tears off its word: "под тверждаю", "от мените", "пере звоните".
 TORN_PREFIXES = frozenset(
     {"под", "пере", "от", "по", "при", "до", "из", "о", "ото", "за", "пот", "ат", "пири", "пери", "на", "ис", "а"}
-    | {"подтверж", "подтвер", "потверж", "отме", "отмен"}
+    | BROKEN_STARTS
 )
 
 #: Words that a slip may be repaired to; the lemmas of one line mean the same.
@@ -141,6 +143,7 @@ REPAIRABLE = """
     повторить повторять
     доставить доставлять доставка
     привезти привозить
+    везти
     оператор
     менеджер
     соединить соединять

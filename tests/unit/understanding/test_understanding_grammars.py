@@ -186,7 +186,7 @@ def test_longer_phrases_win_and_gaps_hold_soft_words_only() -> None:
     phrases.add("не отменить", "keep")
     not_, please, cancel, cat = (
         frozenset({"не"}),
-        frozenset({"@soft"}),
+        frozenset({"@soft", "@light"}),
         frozenset({"отменить"}),
         frozenset({"кот"}),
     )
@@ -196,12 +196,20 @@ def test_longer_phrases_win_and_gaps_hold_soft_words_only() -> None:
     assert expand_optional("а? б") == ["а б", "б"]
 
 
-def test_a_negation_does_not_reach_across_a_modal() -> None:
+@pytest.mark.parametrize("between", [{"@soft"}, {"@soft", "@neg"}, {"@soft", "@light", "@turn"}])
+def test_a_negation_reaches_across_light_words_only(between: set[str]) -> None:
     phrases: Phrases[str] = Phrases()
     phrases.add("не отменить", "keep")
-    modal = frozenset({"@soft", "@neg"})
 
-    assert phrases.find([frozenset({"не"}), modal, frozenset({"отменить"})]) == []
+    assert phrases.find([frozenset({"не"}), frozenset(between), frozenset({"отменить"})]) == []
+
+
+def test_a_phrase_with_a_negation_ends_where_a_new_wish_begins() -> None:
+    phrases: Phrases[str] = Phrases()
+    phrases.add("не надо отменить", "keep")
+    said = [frozenset({"не"}), frozenset({"надо"}), frozenset({"@soft", "@fresh"}), frozenset({"отменить"})]
+
+    assert phrases.find(said) == []
 
 
 def test_repairs_find_the_key_word_and_leave_doubt_alone() -> None:
