@@ -31,9 +31,9 @@ TOLD = {"confirms": "confirmed", "cancels": "cancelled", "changes_date": "confir
 
 @pytest.fixture(scope="module")
 def variables() -> dict[str, str]:
-    """What scripts/compose-env.sh --simulation prints."""
+    """What scripts/environment.sh --simulation prints."""
     printed = subprocess.run(
-        [ROOT / "scripts/compose-env.sh", "--simulation"], capture_output=True, text=True, check=True
+        [ROOT / "scripts/environment.sh", "--simulation"], capture_output=True, text=True, check=True
     ).stdout
     return dotenv(printed)
 

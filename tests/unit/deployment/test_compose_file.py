@@ -29,7 +29,7 @@ DOCKERFILES = ("docker/Dockerfile", "docker/asterisk.Dockerfile")
 
 
 def _printed(*options: str) -> dict[str, str]:
-    command = [ROOT / "scripts/compose-env.sh", *options]
+    command = [ROOT / "scripts/environment.sh", *options]
     return dotenv(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
