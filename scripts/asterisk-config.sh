@@ -7,15 +7,18 @@
 # TLS, audio by SRTP). EXTERNAL_ADDRESS: our address as the provider sees it, when this machine is behind NAT.
 # ASTERISK_ROLE=provider writes the provider's side instead, with simulated customers, for rehearsals.
 #
+# ASTERISK_ROOT: the root folder that Asterisk was installed into, when it is not the system's own (scripts/asterisk.sh).
+#
 # Paths, ports and names have Debian's defaults; secrets and the trunk have none. Exit code 1 names what is missing.
 set -eu
 
 TARGET=${1:?"usage: $0 FOLDER"}
 SOURCE=${DIALER_CONFIG_DIR:-$(cd "$(dirname "$0")/.." && pwd)/config}/asterisk
 
-export ETC_DIR="${ETC_DIR:-$TARGET}" STATE_DIR="${STATE_DIR:-/var/lib/asterisk}" DATA_DIR="${DATA_DIR:-/usr/share/asterisk}"
+export ETC_DIR="${ETC_DIR:-$TARGET}" STATE_DIR="${STATE_DIR:-/var/lib/asterisk}"
+export DATA_DIR="${DATA_DIR:-${ASTERISK_ROOT:-}/usr/share/asterisk}"
 export RUN_DIR="${RUN_DIR:-/var/run/asterisk}" LOG_DIR="${LOG_DIR:-/var/log/asterisk}" SBIN_DIR="${SBIN_DIR:-/usr/sbin}"
-export MODULES_DIR="${MODULES_DIR:-/usr/lib/$(uname -m)-linux-gnu/asterisk/modules}"
+export MODULES_DIR="${MODULES_DIR:-${ASTERISK_ROOT:-}/usr/lib/$(uname -m)-linux-gnu/asterisk/modules}"
 export SYSTEM_NAME="${SYSTEM_NAME:-dialer}" ARI_USERNAME="${ARI_USERNAME:-dialer}"
 export HTTP_HOST="${HTTP_HOST:-127.0.0.1}" HTTP_PORT="${HTTP_PORT:-8088}"
 export SIP_HOST="${SIP_HOST:-0.0.0.0}" SIP_PORT="${SIP_PORT:-5060}" TRUNK_PORT="${TRUNK_PORT:-5060}"
@@ -41,7 +44,9 @@ fill() {
             while (match(line, /@[A-Z_]+@/)) {
                 name = substr(line, RSTART + 1, RLENGTH - 2)
                 if (ENVIRON[name] == "") { print FILENAME ": " name " is not set" > "/dev/stderr"; exit 1 }
-                out = out substr(line, 1, RSTART - 1) ENVIRON[name]
+                value = ENVIRON[name]
+                gsub(/;/, "\\\\;", value) # a comment would begin here
+                out = out substr(line, 1, RSTART - 1) value
                 line = substr(line, RSTART + RLENGTH)
             }
             print out line

@@ -35,6 +35,8 @@ DIALER_DATABASE_URL=postgresql://dialer:$postgres@127.0.0.1/dialer
 DIALER_BROKER_URL=redis://:$redis@127.0.0.1:6379/0
 DIALER_ARI__PASSWORD=$ari
 FLOWER_BASIC_AUTH=ops:$flower
+# The folder of scripts/asterisk.sh; empty: Asterisk is the system's own.
+ASTERISK_ROOT=/opt/asterisk
 END
 else
     echo "GRAFANA_PASSWORD=$(secret)"
