@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dialer.doctor.finding import Finding, failed, ok, warning
+from dialer.doctor.finding import Finding, State, failed, ok, warning
+from dialer.doctor.registration import check_registration
 from dialer.errors import AriError, AriUnavailableError
 from dialer.settings import Settings
 from dialer.telephony.ari import AriClient
@@ -40,7 +41,10 @@ async def check_asterisk(node: str, settings: Settings) -> list[Finding]:
         findings = [_version(check, str(info.get("system", {}).get("version", "")))]
         running = await _running_modules(ari)
         findings.append(_modules(check, running, settings.ari.endpoint))
-        findings.append(await _trunk(ari, check.replace("asterisk", "trunk"), settings.ari.endpoint, running))
+        trunk = check.replace("asterisk", "trunk")
+        findings.append(await _trunk(ari, trunk, settings.ari.endpoint, running))
+        if findings[-1].state is State.OK and "res_pjsip_outbound_registration" in (running or ()):
+            findings.extend(await check_registration(trunk, settings.ari))
     except AriError as error:
         return [failed(check, f"{settings.ari.url}: {error}", _advice(error))]
     except AriUnavailableError as error:
@@ -111,7 +115,8 @@ async def _trunk(ari: AriClient, check: str, endpoint: str, running: set[str] | 
         return failed(check, f"there is no endpoint {named[1]}/{named[2]}", advice)
     if state == "online":
         return ok(check, f"{named[1]}/{named[2]} is online")
-    advice = "Check its registration and address: `asterisk -rx 'pjsip show endpoints'`."
     if state == "offline":
+        advice = "The provider does not answer: TRUNK_HOST, TRUNK_PORT, its status, a firewall? `pjsip show contacts` tells."
         return failed(check, f"{named[1]}/{named[2]} is offline", advice)
-    return warning(check, f"{named[1]}/{named[2]}: state {state}", f"Set qualify_frequency. {advice}")
+    advice = "Set qualify_frequency of its aor, so that it is asked whether it is there."
+    return warning(check, f"{named[1]}/{named[2]}: state {state}", advice)

@@ -84,7 +84,7 @@ def _workers(queues: Mapping[str, set[str]], settings: Settings) -> Iterator[Fin
         if listening:
             yield ok("workers", f"queue {queue}: {', '.join(listening)}")
         else:
-            advice = f"Start one: celery -A workers.app worker -P threads -Q {queue}"
+            advice = f"Start one: celery -A workers.app worker -P threads -Q {queue}; if it ends at once, its log says why."
             yield failed("workers", f"nobody listens to queue {queue} ({purpose})", advice)
 
 

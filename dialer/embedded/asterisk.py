@@ -146,7 +146,7 @@ class EmbeddedAsterisk(EmbeddedServer):
 
     def _new_values(self, program: AsteriskProgram) -> dict[str, object]:
         """Ports and paths; kept for restarts, so that workers find it where it was."""
-        http_port, sip_port, customers_port = _free_ports(3)
+        http_port, manager_port, sip_port, customers_port = _free_ports(4)
         rtp_start = 10000 + _RTP_PORTS * random.randrange(20)
         run_dir = self.folder / "run"
         if len(str(run_dir)) > _LONGEST_RUN_DIR:
@@ -164,6 +164,7 @@ class EmbeddedAsterisk(EmbeddedServer):
             "ARI_PASSWORD": secrets.token_hex(16),
             "HTTP_HOST": _HOST,
             "HTTP_PORT": http_port,
+            "MANAGER_PORT": manager_port,
             "SIP_HOST": _HOST,
             "SIP_PORT": sip_port,
             "CUSTOMERS_PORT": customers_port,
