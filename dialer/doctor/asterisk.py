@@ -116,7 +116,9 @@ async def _trunk(ari: AriClient, check: str, endpoint: str, running: set[str] | 
     if state == "online":
         return ok(check, f"{named[1]}/{named[2]} is online")
     if state == "offline":
-        advice = "The provider does not answer: TRUNK_HOST, TRUNK_PORT, its status, a firewall? `pjsip show contacts` tells."
+        advice = (
+            "The provider does not answer: TRUNK_HOST, TRUNK_PORT, its status, a firewall? `pjsip show contacts` tells."
+        )
         return failed(check, f"{named[1]}/{named[2]} is offline", advice)
     advice = "Set qualify_frequency of its aor, so that it is asked whether it is there."
     return warning(check, f"{named[1]}/{named[2]}: state {state}", advice)

@@ -44,8 +44,11 @@ async def check_broker(url: str | None, settings: Settings) -> list[Finding]:
 
 def _advice(message: str) -> str:
     if any(word in message.upper() for word in ("PASSWORD", "AUTH")):
-        return "The password in DIALER_BROKER_URL is wrong: redis://:PASSWORD@HOST:6379/0"
-    return "Is Redis running, does DIALER_BROKER_URL name the right host and port?"
+        example = "redis://:PASSWORD@HOST:6379/0, or amqp://USER:PASSWORD@HOST:5672/VHOST"
+        return f"The user or password in DIALER_BROKER_URL is wrong: {example}"
+    if "NOT_ALLOWED" in message:
+        return "The user may not enter that virtual host: rabbitmqctl set_permissions -p VHOST USER '.*' '.*' '.*'"
+    return "Is the broker (Redis, RabbitMQ) running, does DIALER_BROKER_URL name the right host and port?"
 
 
 @contextmanager
@@ -84,7 +87,9 @@ def _workers(queues: Mapping[str, set[str]], settings: Settings) -> Iterator[Fin
         if listening:
             yield ok("workers", f"queue {queue}: {', '.join(listening)}")
         else:
-            advice = f"Start one: celery -A workers.app worker -P threads -Q {queue}; if it ends at once, its log says why."
+            advice = (
+                f"Start one: celery -A workers.app worker -P threads -Q {queue}; if it ends at once, its log says why."
+            )
             yield failed("workers", f"nobody listens to queue {queue} ({purpose})", advice)
 
 

@@ -50,6 +50,10 @@ def _finding(check: str, event: dict[str, str]) -> Finding:
     if state == "Registered":
         return ok(check, message)
     if state == "Rejected":
-        advice = "The provider refuses the account: correct TRUNK_USERNAME and TRUNK_PASSWORD, write Asterisk's files anew."
+        advice = (
+            "The provider refuses the account: correct TRUNK_USERNAME and TRUNK_PASSWORD, write Asterisk's files anew."
+        )
         return failed(check, message, advice)
-    return failed(check, message, "Not registered (yet): ask again in half a minute; then `pjsip set logger on` shows why.")
+    return failed(
+        check, message, "Not registered (yet): ask again in half a minute; then `pjsip set logger on` shows why."
+    )

@@ -57,7 +57,8 @@ def render_config(target: Path, values: Mapping[str, object], *, loopback: bool)
         def fill(found: re.Match[str], name: str = name) -> str:
             if found[1] not in values:
                 raise EmbeddedError(f"config/asterisk/{name}: no value for @{found[1]}@")
-            return str(values[found[1]])
+            # A comment would begin at a semicolon.
+            return str(values[found[1]]).replace(";", r"\;")
 
         rendered = target / name
         rendered.touch(mode=0o600)

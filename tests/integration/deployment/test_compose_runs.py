@@ -94,6 +94,8 @@ def test_a_campaign_runs_through_the_composed_services(
     wait_for("the shop's knowledge", lambda: len(_effects(stack)) == len(told), 20)
 
     assert _effects(stack) == told
+    # What it finds wrong is told by its exit code.
+    assert "registration trunk at sip:127.0.0.1" in _dialer(stack, services["calls"], "doctor", "--json")
     assert "clean" in _dialer(stack, api, "audit")
     assert len(list((stack.home / "calls").rglob("*.wav"))) == len(told)
 

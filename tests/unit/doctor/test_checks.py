@@ -22,6 +22,28 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _SIP_MODULES = ("chan_pjsip", "res_pjsip_session", "res_rtp_asterisk", "res_ari_endpoints")
 
 
+#: What Asterisk 22.10 answers, less most fields.
+_REGISTRATIONS = """Response: Success\r
+EventList: start\r
+Message: Following are Events for each Outbound registration\r
+\r
+Event: OutboundRegistrationDetail\r
+ObjectName: trunk\r
+ServerUri: sip:sip.example:5060\r
+Status: {state}\r
+NextReg: 0\r
+\r
+Event: AuthDetail\r
+ObjectName: trunk\r
+Password: another-s3cret\r
+\r
+Event: OutboundRegistrationDetailComplete\r
+EventList: Complete\r
+Registered: 0\r
+\r
+"""
+
+
 class FakeServer:
     """Asterisk, shop or provider: answers by path; the first that fits."""
 
@@ -34,6 +56,8 @@ class FakeServer:
         if self.login is not None and request.headers.get("Authorization") != self.login:
             return web.json_response({"error": "Unauthorized"}, status=401)
         status, body = self.answers.get(request.path, (404, {"message": "Resource not found"}))
+        if isinstance(body, str):
+            return web.Response(text=body, status=status)
         return web.json_response(body, status=status)
 
 
@@ -142,6 +166,39 @@ class TestAsterisk:
         found = worst(await self._check(server))
 
         assert (found.check, found.state) == ("trunk", grade)
+
+    @pytest.mark.parametrize(
+        ("state", "grade", "says"),
+        [
+            ("Registered", State.OK, ""),
+            ("Rejected", State.FAILED, "TRUNK_PASSWORD"),
+            ("Unregistered", State.FAILED, "pjsip set logger on"),
+        ],
+    )
+    async def test_a_provider_that_answers_and_does_not_know_us(
+        self, server: FakeServer, state: str, grade: State, says: str
+    ) -> None:
+        names = [*NEEDED_MODULES, *_SIP_MODULES, "res_pjsip_outbound_registration"]
+        server.answers |= {
+            "/ari/asterisk/modules": (200, [{"name": f"{name}.so", "status": "Running"} for name in names]),
+            "/arawman": (200, _REGISTRATIONS.format(state=state)),
+        }
+
+        found = worst(await self._check(server))
+
+        assert (found.check if grade is State.FAILED else "trunk", found.state) == ("trunk", grade)
+        assert says in found.advice
+        assert "s3cret" not in found.message + found.advice
+
+    async def test_a_registration_that_cannot_be_asked_for(self, server: FakeServer) -> None:
+        names = [*NEEDED_MODULES, *_SIP_MODULES, "res_pjsip_outbound_registration"]
+        modules = [{"name": f"{name}.so", "status": "Running"} for name in names]
+        server.answers["/ari/asterisk/modules"] = (200, modules)
+
+        found = worst(await self._check(server))
+
+        assert (found.check, found.state) == ("trunk", State.WARNING)
+        assert "manager.conf" in found.advice
 
     async def test_trunk_states_that_cannot_be_asked(self, server: FakeServer) -> None:
         server.answers["/ari/asterisk/modules"] = (200, self._modules(without="res_ari_endpoints"))

@@ -17,7 +17,7 @@ _TRUNK = {
     "ARI_PASSWORD": r"p&s\1/w|rd@",
     "TRUNK_HOST": "sip.example.net",
     "TRUNK_USERNAME": "shop",
-    "TRUNK_PASSWORD": "$x'y",
+    "TRUNK_PASSWORD": "$x'y;z",
 }
 _DEFAULTS = {
     "STATE_DIR": "/var/lib/asterisk",
@@ -30,6 +30,7 @@ _DEFAULTS = {
     "ARI_USERNAME": "dialer",
     "HTTP_HOST": "127.0.0.1",
     "HTTP_PORT": "8088",
+    "MANAGER_PORT": "5038",
     "SIP_HOST": "0.0.0.0",
     "SIP_PORT": "5060",
     "TRUNK_PORT": "5060",
@@ -57,6 +58,8 @@ def test_both_ways_write_the_same_files(tmp_path: Path) -> None:
     for name in names:
         assert (by_shell / name).read_text() == (by_python / name).read_text(), name
         assert (by_shell / name).stat().st_mode & 0o077 == 0
+    # Unescaped, a comment would begin in the middle of the password.
+    assert r"password = $x'y\;z" in (by_shell / "pjsip_trunk.conf").read_text()
 
 
 def test_a_missing_value_is_named(tmp_path: Path) -> None:
@@ -76,5 +79,7 @@ def test_the_configuration_keeps_its_doors_shut() -> None:
     for dangerous in ("app_system", "func_shell", "res_agi", "res_curl", "app_originate"):
         assert dangerous not in modules
     assert "live_dangerously = no" in (folder / "asterisk.conf").read_text()
-    assert "enabled = no" in (folder / "manager.conf").read_text()
+    manager = (folder / "manager.conf").read_text()
+    assert "read = none\nwrite = reporting\n" in manager
+    assert "bindaddr = 127.0.0.1" in manager
     assert "control_message_format = json" in (folder / "chan_websocket.conf").read_text()
