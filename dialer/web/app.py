@@ -16,7 +16,7 @@ from dialer.ledger.store import Ledger
 from dialer.settings import Settings
 from dialer.web.api import batches, campaigns, dnc, docs, exports, health, orders, redial
 from dialer.web.api.plans import usable_scripts
-from dialer.web.board import analysis, calls, pages, redialing
+from dialer.web.board import analysis, calls, pages, redialing, search
 from dialer.web.board.failures import answer_error, answer_login_needed
 from dialer.web.board.sessions import LoginNeededError, WrongTokens
 from dialer.web.board.snapshots import Snapshots
@@ -58,7 +58,7 @@ def create_app(settings: Settings, ledger: Ledger, *, probe_broker: BrokerProbe 
     app.add_exception_handler(LoginNeededError, answer_login_needed)
     for room in (campaigns, redial, exports, batches, orders, dnc):
         app.include_router(room.router, responses=documented(400, 401, 403, 422, 500, 503))
-    for open_room in (health, docs, redialing, pages, calls, analysis):
+    for open_room in (health, docs, redialing, search, pages, calls, analysis):
         app.include_router(open_room.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -165,6 +165,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "any": ("любое", "any"),
     "order_number": ("Номер заказа", "Order number"),
     "show": ("Показать", "Show"),
+    "find": ("Найти заказ по номеру", "Find an order by its number"),
+    "find_button": ("Найти", "Find"),
     "no_orders": ("Таких заказов нет.", "No such orders."),
     "next_page": ("Следующие", "Next"),
     "first_page": ("В начало", "First page"),

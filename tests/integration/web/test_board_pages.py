@@ -219,3 +219,20 @@ async def test_errors_are_pages_in_the_readers_language(app: FastAPI) -> None:
     assert (russian.status_code, english.status_code) == (404, 404)
     assert "Такой страницы нет" in russian.text
     assert "There is no such page" in english.text
+
+
+async def test_an_order_is_found_by_its_number_in_any_campaign(ledger: Ledger, stranger: AsyncClient) -> None:
+    await make_campaign(ledger, [make_order(order_id="A-1"), make_order(order_id="A-2")], name="first")
+    await make_campaign(ledger, [make_order(order_id="A-2")], name=EVIL)
+    await log_in(stranger)
+
+    once = await stranger.get("/board/orders?order=%20A-1")
+    twice = await stranger.get("/board/orders?order=A-2")
+    never = await stranger.get(f"/board/orders?order={EVIL}")
+
+    assert once.headers["Location"] == "/board/orders/1"
+    assert twice.text.count('href="/board/orders/') == 2
+    assert EVIL not in twice.text
+    assert EVIL not in never.text
+    assert "Таких заказов нет" in never.text
+    assert (await stranger.get("/board/orders?order=")).headers["Location"] == "/board"
