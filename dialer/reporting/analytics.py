@@ -9,10 +9,13 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from dialer.intake import harmless_cell
 from dialer.reporting.model import rate
+
+#: First and last hour that a picture of the day shows in any case.
+_DAY: Final = (9, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,13 @@ class Analytics:
     sources: dict[str, int]
     average_talk_s: float | None
     cost: Cost
+
+    @property
+    def shown_hours(self) -> list[Bucket]:
+        """The hours for a picture: a shop's day, and whatever lies outside of it and had calls."""
+        busy = [int(bucket.key) for bucket in self.hours if bucket.attempts]
+        first, last = min([_DAY[0], *busy]), max([_DAY[1], *busy])
+        return [bucket for bucket in self.hours if first <= int(bucket.key) <= last]
 
     @property
     def groups(self) -> dict[str, list[Bucket]]:

@@ -17,6 +17,8 @@ _WIDTH: Final = 100.0
 _GAP: Final = 0.25
 #: Fewer columns are drawn as wide as if there were so many.
 _LEAST_COLUMNS: Final = 7
+#: A chart that is wider stands in a box that scrolls on a phone.
+_HALF_PAGE: Final = 440
 #: Of a chart of columns: the upper row, the lower row's axis, and the names below it.
 _COLUMN_HEIGHT: Final = 84
 _MIDDLE: Final = 102
@@ -104,7 +106,7 @@ def columns(items: Sequence[Column], label: str, goal: float, *, width: int = 44
         f'<line class="{kind}" x1="0" y1="{y:.1f}" x2="{width}" y2="{y:.1f}"></line>'
         for kind, y in (("axis", _MIDDLE), ("axis", _AXIS), ("goal-line", _AXIS - _SHARE_HEIGHT * goal))
     )
-    kind = "columns wide" if len(items) > _LEAST_COLUMNS else "columns"
+    kind = "columns wide" if width > _HALF_PAGE else "columns"
     return Markup(  # noqa: S704 - every inserted text is escaped
         f'<svg class="{kind}" viewBox="0 0 {width} {_BASE + 6}" role="img" aria-label="{escape(label)}">'
         f"{''.join(parts)}{lines}</svg>"

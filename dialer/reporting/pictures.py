@@ -50,7 +50,7 @@ def pictures_of(found: Analytics) -> Pictures:
     """Charts and lists of a campaign's analytics."""
     weekdays = WEEKDAYS["ru"]
     return Pictures(
-        hours=_columns("По часам", found.hours, lambda bucket: bucket.key, _PAGE),
+        hours=_columns("По часам", found.shown_hours, lambda bucket: bucket.key, _PAGE),
         weekdays=_columns("По дням недели", found.weekdays, lambda bucket: weekdays[int(bucket.key) - 1], _HALF),
         numbers=_columns("По номеру звонка", found.numbers, lambda bucket: bucket.key, _HALF),
         regions=_regions(found.regions),

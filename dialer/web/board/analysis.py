@@ -88,7 +88,7 @@ def pictures(found: Analytics, speech: Speech) -> list[Picture]:
     """The charts by time and by attempt number."""
     weekdays = WEEKDAYS[speech.language]
     return [
-        _picture(speech, "by_hour", found.hours, lambda bucket: bucket.key, width=1100),
+        _picture(speech, "by_hour", found.shown_hours, lambda bucket: bucket.key, width=1100),
         _picture(speech, "by_weekday", found.weekdays, lambda bucket: weekdays[int(bucket.key) - 1]),
         _picture(speech, "by_number", found.numbers, lambda bucket: bucket.key),
     ]

@@ -10,6 +10,7 @@ import pytest
 from dialer.domain.privacy import tombstone
 from dialer.errors import ConfigError
 from dialer.reporting import charts
+from dialer.reporting.analytics import Analytics, Bucket, Cost
 from dialer.reporting.charts import Column, Slice
 from dialer.reporting.operator_cost import OperatorPrices, load_operator_prices
 from dialer.reporting.refusals import reason_in_transcript, reason_of
@@ -91,3 +92,11 @@ def test_a_bars_slices_fill_it() -> None:
 
     rects = [rect.attrib for rect in ElementTree.fromstring(svg) if rect.attrib["class"].startswith("tone-")]
     assert [(float(rect["x"]), round(float(rect["width"]))) for rect in rects] == [(0.0, 25), (25.0, 75)]
+
+
+@pytest.mark.parametrize(("busy", "first", "last"), [([], "9", "20"), ([7, 12], "7", "20"), ([23], "9", "23")])
+def test_a_picture_of_the_day_shows_shop_hours_and_every_call(busy: list[int], first: str, last: str) -> None:
+    hours = [Bucket(str(hour), attempts=int(hour in busy)) for hour in range(24)]
+    cost = Cost(0.0, 0.0, attempts=0, confirmed=0)
+    found = Analytics("night", "Europe/Moscow", hours, [], [], [], {}, {}, {}, None, cost)
+    assert (found.shown_hours[0].key, found.shown_hours[-1].key) == (first, last)
