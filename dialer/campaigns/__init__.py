@@ -21,7 +21,7 @@ from dialer.campaigns.lifecycle import (
     start,
     stop,
 )
-from dialer.campaigns.plans import check_plan, last_opening, next_opening
+from dialer.campaigns.plans import check_plan, coming_opening, last_opening, next_opening
 from dialer.campaigns.redial import Redialed, redial
 from dialer.campaigns.upkeep import SECOND_LOOK_S, Hangup, UpkeepCounts, upkeep
 from dialer.ledger.redial import Selection
@@ -40,6 +40,7 @@ __all__ = [
     "change_plan",
     "check_plan",
     "close_expired",
+    "coming_opening",
     "create_campaign",
     "find_campaign",
     "finish_done",

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import CroniterBadDateError, croniter
 
-from dialer.domain.campaign import CampaignPlan
+from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.errors import InputError
+from dialer.ledger.campaigns import CampaignRow
 
 
 def check_plan(plan: CampaignPlan) -> None:
@@ -83,6 +84,12 @@ def next_opening(plan: CampaignPlan, now: datetime) -> datetime | None:
     while opening <= max(now, start):
         opening = _instant(times.get_next(), zone)
     return None if plan.window.is_over(opening) else opening
+
+
+def coming_opening(campaign: CampaignRow, now: datetime) -> datetime | None:
+    """When its cron opens this campaign next, in its own time zone; None if it will not."""
+    opening = None if campaign.state is CampaignState.STOPPED else next_opening(campaign.plan, now)
+    return None if opening is None else opening.astimezone(ZoneInfo(campaign.plan.window.timezone))
 
 
 def _instant(wall: datetime, zone: ZoneInfo) -> datetime:

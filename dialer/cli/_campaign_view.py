@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dialer.campaigns import next_opening
+from dialer.campaigns import coming_opening
 from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.domain.order import OrderState
 from dialer.domain.policy import CallingWindow
@@ -36,7 +36,7 @@ def show_campaign(
 
 def what_happens_next(campaign: CampaignRow, counts: Mapping[OrderState, int] | None, now: datetime) -> str:
     """What it waits for, or what to do to get it going."""
-    name, opening = campaign.name, next_opening(campaign.plan, now)
+    name, opening = campaign.name, coming_opening(campaign, now)
     if counts is not None and not sum(counts.values()):
         return f"It has no orders yet: dialer import FILE --campaign {name}"
     by_itself = "" if opening is None else f"Opens by itself {_moment(opening, campaign.plan.window)}. "

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -192,24 +191,14 @@ async def _all_with_counts(ledger: Ledger) -> list[tuple[CampaignRow, dict[Order
 
 
 def _facts(campaign: CampaignRow, counts: dict[OrderState, int] | None = None) -> dict[str, Any]:
+    from dialer.campaigns import coming_opening
     from dialer.ledger.campaigns import plan_to_json
 
     facts: dict[str, Any] = {"name": campaign.name, "state": campaign.state, **plan_to_json(campaign.plan)}
     moments = ("created_at", "started_at", "ended_at", "opened_at")
     facts |= {moment: getattr(campaign, moment) for moment in moments}
-    facts["next_opening_at"] = _next_opening(campaign)
+    facts["next_opening_at"] = coming_opening(campaign, datetime.now(UTC))
     return facts if counts is None else facts | {"orders": counts}
-
-
-def _next_opening(campaign: CampaignRow) -> datetime | None:
-    """When its cron opens the campaign next, in its own time zone; None if it will not."""
-    from dialer.campaigns import next_opening
-    from dialer.domain.campaign import CampaignState
-
-    opening = next_opening(campaign.plan, datetime.now(UTC))
-    if opening is None or campaign.state is CampaignState.STOPPED:
-        return None
-    return opening.astimezone(ZoneInfo(campaign.plan.window.timezone))
 
 
 def _sums(counts: dict[OrderState, int]) -> list[str]:

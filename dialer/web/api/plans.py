@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
+from datetime import UTC, datetime, time
 from typing import Any
 
+from dialer.campaigns import coming_opening
 from dialer.conversation.script import load_script
 from dialer.domain.campaign import CampaignPlan
 from dialer.domain.order import OrderState
@@ -90,5 +91,6 @@ def campaign_out(campaign: CampaignRow, counts: dict[OrderState, int]) -> Campai
         created_at=campaign.created_at,
         started_at=campaign.started_at,
         ended_at=campaign.ended_at,
+        next_opening_at=coming_opening(campaign, datetime.now(UTC)),
         orders=counts,
     )

@@ -112,6 +112,7 @@ class Campaign(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    next_opening_at: datetime | None = Field(description="When its cron opens it next; null: it will not.")
     orders: dict[OrderState, int] = Field(description="How many orders stand in each state.")
 
 

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer import reports
-from dialer.campaigns import next_opening
+from dialer.campaigns import coming_opening
 from dialer.domain.campaign import CampaignState
 from dialer.domain.order import LIVE_STATES
 from dialer.errors import NotFoundError
@@ -83,7 +83,7 @@ class CampaignSnapshot:
     @property
     def next_opening(self) -> datetime | None:
         """When its cron opens it next."""
-        return next_opening(self.campaign.plan, self.at)
+        return coming_opening(self.campaign, self.at)
 
     @property
     def pace_minutes(self) -> int:

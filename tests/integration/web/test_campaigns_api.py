@@ -27,6 +27,8 @@ async def test_a_campaign_is_created_changed_started_paused_resumed_and_stopped(
     states = [(await control.post(f"{place}/{verb}")).json()["state"] for verb in ("start", "pause", "resume", "stop")]
 
     assert made.status_code == 201
+    assert made.json()["next_opening_at"].endswith("22:00:00+03:00")
+    assert changed.json()["next_opening_at"] is None
     plan = changed.json()["plan"]
     assert (plan["lines"], plan["cron"], plan["script"]) == (7, None, "delivery")
     assert plan["window"] == {
