@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import socket
@@ -98,6 +99,16 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
+def settle_heap() -> None:
+    """Take what has been loaded out of the garbage collector's sight.
+
+    A full collection looks at the dictionaries of `understanding` again and again: 0.2 s in which no call is heard or
+    spoken to (measured on 2 cores). What calls leave behind is still collected.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 class Runtime:
     """What a worker process holds: one ledger, one orders API and, for call workers, one switch and one voice."""
 
@@ -142,6 +153,7 @@ class Runtime:
             settings=settings,
             worker=worker_name(),
         )
+        settle_heap()
         watched = watched_providers(settings, session)
         self._keepers = [
             asyncio.create_task(calls.keep_leases(self._calls)),

@@ -90,7 +90,9 @@ class SileroJudge:
         """See `Judge`."""
         held = self._samples
         held[:_CONTEXT] = held[WINDOW_SAMPLES : WINDOW_SAMPLES + _CONTEXT]
-        np.clip(window, -1.0, 1.0, out=held[_CONTEXT:-_MIRRORED])
+        own = held[_CONTEXT:-_MIRRORED]
+        np.minimum(window, 1.0, out=own)
+        np.maximum(own, -1.0, out=own)
         held[-_MIRRORED:] = held[-_MIRRORED - 2 : -2 * _MIRRORED - 2 : -1]
         self._hear()
         return self._remember()
