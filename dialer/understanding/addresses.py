@@ -106,7 +106,7 @@ def _keyword(token: Token) -> str | None:
 
 
 def _is_name(token: Token) -> bool:
-    if token.numeral is not None or token.soft or _keyword(token):
+    if token.numeral is not None or token.soft or _keyword(token) or "@ask" in token.symbols:
         return False
     return len(token.form) > 2 and not token.form.startswith(_MONEY)
 

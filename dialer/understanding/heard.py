@@ -32,6 +32,7 @@ _GOOD = frozenset({"добрый", "доброе", "доброго", "добро
 _TIMES_OF_DAY = frozenset({"день", "вечер", "утро", "дня", "вечера", "утра", "ночи"})
 #: What may stand before a greeting.
 _CALLS = frozenset({"алло", "але", "да", "слушаю"})
+_COMPLEMENTS = frozenset("в во на по с со к ко у от из за для о об про при до так".split())
 #: "Не надо, нет" refuses twice, "не надо, ой нет" takes it back.
 _TAKING_BACK = frozenset({"ой", "ай", "хотя", "точнее", "вернее", "а"})
 #: From here on a number may be an order's number or a sum.
@@ -117,6 +118,8 @@ def _summary(
     ]
     if any(tokens[place].form == "не" and place not in denials for place in left):
         cues.add(Cue.STRAY_NOT)
+    if any(token.form in _COMPLEMENTS and place not in explained for place, token in enumerate(tokens)):
+        cues.add(Cue.COMPLEMENT)
     because = min((one.places[0] for one in found if one.kind is Cue.BECAUSE), default=len(tokens))
     if any("@topic" in token.symbols for place, token in enumerate(tokens) if place not in explained):
         cues.add(Cue.TOPIC)

@@ -70,7 +70,7 @@ NO_CANCEL = (
 )
 
 #: What leaves "не надо" without its object: it may refuse something else.
-NO_DECLINE = NO_CANCEL | these(C.OPEN_TAIL, C.YES, C.BUSY, C.NOT_RIGHT, C.LISTENING, C.NUMBER)
+NO_DECLINE = NO_CANCEL | these(C.OPEN_TAIL, C.YES, C.BUSY, C.NOT_RIGHT, C.LISTENING, C.NUMBER, C.COMPLEMENT)
 
 #: Words that speak for a decision, and words that forbid it, whoever reads it.
 FOR: dict[Action, frozenset[Cue]] = {

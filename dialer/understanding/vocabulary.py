@@ -148,7 +148,9 @@ class Vocabulary:
         if text[:2] in ("не", "ни") and len(text) > 5:
             rest = text[2:]
             known = rest if rest in self._symbols else self._repairs.exact(rest)
-            if known is not None and f"не{known}" not in self._symbols:
+            if known is not None and f"не{known}" in self._symbols:
+                return (f"не{known}",)
+            if known is not None:
                 exact = self._repairs.exact(text)
                 return (exact,) if exact is not None else ("не", known)
         for cut in range(len(text) - 3, 1, -1):

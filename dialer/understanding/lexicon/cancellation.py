@@ -6,6 +6,7 @@ from dialer.understanding.lexicon.cues import Cue
 
 PHRASES: dict[Cue, str] = {
     Cue.REFUSE: """
+        пусть|пускай не ехать.3|приезжать.3
         да не буду @take?
         не @take_i
         не буду|будем|стану|станем @take
@@ -27,6 +28,9 @@ PHRASES: dict[Cue, str] = {
         не @deliver ничего
     """,
     Cue.CANCEL: """
+        просьба отменить.inf
+        убедительный просьба @cancel_inf
+        отказ|отмена писать.impr|поставить.impr|ставить.impr
         @refuse @take
         если не сложно|трудно|затруднит @cancel заказ?
         если несложно|нетрудно @cancel заказ?
@@ -51,6 +55,7 @@ PHRASES: dict[Cue, str] = {
         я? @refuse
     """,
     Cue.CANCEL_ORDER: """
+        @lead @refuse|@cancel_inf от? заказ|доставка|покупка|посылка|товар
         отмена|отказ @confirm
         заказ|доставка|товар|посылка уже? больше? не @wanted
         не @wanted уже? больше? заказ|доставка|товар|посылка
@@ -74,6 +79,8 @@ PHRASES: dict[Cue, str] = {
         @confirm|@confirm_please =что @cancel|@refuse
     """,
     Cue.DECLINE: """
+        более не @wanted|@topical
+        потерять.past актуальность
         отпала надобность|нужда|необходимость|потребность
         да не хочу|хотим
         не @wanted
@@ -100,6 +107,8 @@ PHRASES: dict[Cue, str] = {
         обойдемся
     """,
     Cue.CHANGED_MIND: """
+        =я|=мы уже? отказаться.past
+        отказаться.past =я|=мы
         купить.past|приобрести.past|купил уже
         уже? купить.past|взять.past|приобрести.past @other
         купить.past уже? в магазин
@@ -112,8 +121,6 @@ PHRASES: dict[Cue, str] = {
         передумать.past @take
         уже? купить.past|взять.past|приобрести.past|заказать.past в? другой|ином место|магазин
         уже купить.past|приобрести.past|=куплено
-        =я|=мы уже? отказаться.past
-        отказаться.past =я|=мы
         =куплено уже
         уже есть|имеется такой|такая|такое
         найти.past|нашел|нашла|нашли в другой место|магазин
@@ -122,6 +129,8 @@ PHRASES: dict[Cue, str] = {
         уже в другой место|магазин взял|взяла|взяли|купил|купила|купили
     """,
     Cue.REASON: """
+        размер|цвет|модель не тот|та
+        @kin не разрешать.3|разрешить.past
         подешевле
         задержать.past зарплата
         зарплата задержать.past
@@ -159,6 +168,10 @@ PHRASES: dict[Cue, str] = {
         уже найти.past|нашел|нашла|нашли
     """,
     Cue.KEEP: """
+        @cancel|@cancel_inf|@drop отмена
+        =отмена =отмены
+        не думать.impr @cancel_inf
+        какой отмена
         не @cancel
         не @refuse
         не @neg @confirm_please отмена|отказ

@@ -16,6 +16,10 @@ PHRASES: dict[Cue, str] = {
         есть изменение
     """,
     Cue.ADDRESS_CHANGE: """
+        @place будет @other
+        на адрес @relative|родитель
+        @place не указать.past|назвать.past|указан|указана|записать.past
+        не тот номер @place
         @place только @change
         записать.impr|запишите|записывайте @other? адрес
         @place что-то? не так|то
@@ -146,6 +150,9 @@ PHRASES: dict[Cue, str] = {
         не @neg ничего @change_inf
     """,
     Cue.DATE_CHANGE: """
+        чуть @later|@sooner @deliver_any
+        рановато
+        поздновато
         на следующий день
         @when не @confirm
         @later @deliver_you

@@ -129,6 +129,8 @@ class Cue(StrEnum):
     PART = "part"
     #: After "но" or "только" follows something that is not understood.
     OPEN_TAIL = "open_tail"
+    #: A preposition or "так" that no phrase explains: "не надо так со мной" refuses something else.
+    COMPLEMENT = "complement"
     #: A "не" that no phrase explains.
     STRAY_NOT = "stray_not"
     #: "не ленина, а ленинская".

@@ -6,6 +6,16 @@ from dialer.understanding.lexicon.cues import Cue
 
 PHRASES: dict[Cue, str] = {
     Cue.NOTE: """
+        уговорить.past
+        заждаться.past
+        какие вопрос
+        куда деваться|деться
+        ура
+        =здорово
+        =класс
+        славно
+        не @neg жаловаться
+        не @neg @call|@ring заранее|перед
         не @neg повторять.inf|повторить.inf
         повторять.inf|повторить.inf не @neg
         сдача не? @wanted с
