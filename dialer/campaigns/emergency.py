@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -13,7 +14,7 @@ from dialer.campaigns.upkeep import Hangup
 from dialer.domain.campaign import CampaignState
 from dialer.domain.outcome import Disposition, Outcome
 from dialer.domain.policy import CallAgain, Decided, NextStep, Skip
-from dialer.errors import TelephonyError
+from dialer.errors import LedgerError, TelephonyError
 from dialer.ledger import campaigns as rows
 from dialer.ledger import claims, recall
 from dialer.ledger.campaigns import CampaignRow
@@ -45,21 +46,36 @@ async def stop_all(
     """Stop all campaigns for good (`resumable`: pause those that run) and end every live call.
 
     A decision that was noted in a call counts. Workers notice within a second that their calls are no longer theirs
-    and hang up; `hangup` is quicker where it reaches. Repeating it is harmless. Raises LedgerError.
+    and hang up; `hangup` is quicker where it reaches. What cannot be stopped now (somebody who froze holds its row)
+    keeps nothing else from being stopped. Repeating it is harmless. Raises LedgerError when something was left.
     """
-    stopped = await _stop_campaigns(ledger, resumable, now)
-    line = _Hangups(hangup)
+    line, failed = _Hangups(hangup), _Failed()
     try:
+        stopped = await _stop_campaigns(ledger, resumable, now, failed)
         for look in range(_LOOKS):
             if look:
                 await asyncio.sleep(_LOOK_PAUSE_S)
-            await _end_calls(ledger, line, resumable, now)
+            failed.ends = await _end_calls(ledger, line, resumable, now)
         if not resumable:
             for campaign in stopped:
                 await skip_remaining(ledger, campaign, now)
     finally:
         reached = await line.all_over()
+    failed.tell()
     return StoppedAll(len(stopped), len(reached), reached.count(False))
+
+
+@dataclass(slots=True)
+class _Failed:
+    """What could not be stopped: campaigns, and the calls of the last look."""
+
+    campaigns: list[LedgerError] = field(default_factory=list)
+    ends: list[LedgerError] = field(default_factory=list)
+
+    def tell(self) -> None:
+        """Raise the first."""
+        for error in [*self.campaigns, *self.ends]:
+            raise error
 
 
 class _Hangups:
@@ -89,27 +105,40 @@ class _Hangups:
         return True
 
 
-async def _stop_campaigns(ledger: Ledger, resumable: bool, now: datetime | None) -> list[CampaignRow]:
+async def _stop_campaigns(ledger: Ledger, resumable: bool, now: datetime | None, failed: _Failed) -> list[CampaignRow]:
     """Nothing is released or claimed from here on; what was not claimed goes back."""
     states = (CampaignState.RUNNING,) if resumable else _STOPPABLE
     async with ledger.begin() as tx:
-        moment = now or await database_now(tx)
         found = await rows.list_campaigns(tx, states)
-        to = CampaignState.PAUSED if resumable else CampaignState.STOPPED
-        for campaign in found:
-            await rows.set_state(tx, campaign.id, to, only_from=states, now=moment)
-            await recall.recall_unclaimed(tx, campaign.id, moment)
-    _log.warning("all_campaigns_stopped", campaigns=len(found), resumable=resumable)
+    to = CampaignState.PAUSED if resumable else CampaignState.STOPPED
+
+    async def stop(campaign: CampaignRow) -> None:
+        async with ledger.begin() as tx:
+            await rows.set_state(tx, campaign.id, to, only_from=states, now=now or await database_now(tx))
+        async with ledger.begin() as tx:
+            await recall.recall_unclaimed(tx, campaign.id, now or await database_now(tx))
+
+    failed.campaigns = _ledger_errors(await asyncio.gather(*map(stop, found), return_exceptions=True))
+    _log.warning("all_campaigns_stopped", campaigns=len(found), failed=len(failed.campaigns), resumable=resumable)
     return found
 
 
-async def _end_calls(ledger: Ledger, line: _Hangups, resumable: bool, now: datetime | None) -> None:
-    """End every open call on the line and in the ledger at once."""
+def _ledger_errors(results: Sequence[BaseException | None]) -> list[LedgerError]:
+    """Those; raises anything else at once."""
+    for result in results:
+        if result is not None and not isinstance(result, LedgerError):
+            raise result
+    return [result for result in results if isinstance(result, LedgerError)]
+
+
+async def _end_calls(ledger: Ledger, line: _Hangups, resumable: bool, now: datetime | None) -> list[LedgerError]:
+    """End every open call on the line and in the ledger at once; what the ledger did not do."""
     async with ledger.begin() as tx:
         found = await open_calls(tx)
     for attempt_id in found:
         line.begin(attempt_id)
-    await asyncio.gather(*(_settle(ledger, attempt_id, resumable, now) for attempt_id in found))
+    ends = (_settle(ledger, attempt_id, resumable, now) for attempt_id in found)
+    return _ledger_errors(await asyncio.gather(*ends, return_exceptions=True))
 
 
 async def _settle(ledger: Ledger, attempt_id: str, resumable: bool, now: datetime | None) -> None:

@@ -16,7 +16,7 @@ from dialer.campaigns.lifecycle import finish_done, skip_remaining
 from dialer.domain.campaign import CampaignState
 from dialer.domain.outcome import Disposition, Outcome
 from dialer.domain.policy import next_step
-from dialer.errors import TelephonyError
+from dialer.errors import LedgerError, TelephonyError
 from dialer.ledger import campaigns as rows
 from dialer.ledger import claims, recall, trunks
 from dialer.ledger.claims import ExpiredAttempt, Released
@@ -41,7 +41,7 @@ _KEEP_DIAL_COUNTS = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class UpkeepCounts:
-    """What upkeep did. `kept`: overdue attempts left for later since their node could not be asked.
+    """What upkeep did. `kept`: overdue attempts left for later since their node or PostgreSQL could not be asked.
 
     `moved`: attempts that were given to another node, since nobody on their own took them.
     """
@@ -147,7 +147,12 @@ async def _resolve(
         async with places:
             if not await _surely_ended(attempt, reach, now):
                 return None
-            return await _settle_lost(ledger, attempt, now, time_scale)
+            try:
+                return await _settle_lost(ledger, attempt, now, time_scale)
+            except LedgerError as error:
+                # A worker that froze in the middle of a transaction holds the row until PostgreSQL cuts it off.
+                _log.warning("overdue_attempt_not_settled", attempt_id=attempt.attempt_id, error=str(error))
+                return None
 
     results = await asyncio.gather(*(one(attempt) for attempt in overdue))
     return results.count(True), results.count(None)
