@@ -152,9 +152,11 @@ def test_the_board_shows_the_ledgers_numbers_and_follows_them(board: Board, desk
     assert page.title() == f"{NAME} · Обзвон"
 
     async def one_more(ledger: Ledger) -> None:
-        await import_orders(ledger, NAME, [[make_order()]], now=(await ledger.now()))
-        for job in await release_and_claim(ledger, now=await ledger.now()):
-            await settle(ledger, job.attempt_id, CONFIRMED, now=await ledger.now())
+        new = make_order()
+        await import_orders(ledger, NAME, [[new]], now=(await ledger.now()))
+        jobs = await release_and_claim(ledger, now=await ledger.now())
+        (job,) = [job for job in jobs if job.order.order_id == new.order_id]
+        await settle(ledger, job.attempt_id, CONFIRMED, now=await ledger.now())
 
     board.on_ledger(one_more)
     see(page, "10 из 11 решений", ".goal")
@@ -215,7 +217,8 @@ def test_everything_can_be_done_without_a_mouse(board: Board, desktop: Watched) 
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.innerText") != NAME:
+        page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_selector("#move-pause")
     for _ in range(20):

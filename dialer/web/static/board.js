@@ -24,8 +24,11 @@ function place(name, html) {
   if (focusedId) document.getElementById(focusedId)?.focus({ preventScroll: true });
 }
 
+let source;
+
 function listen() {
-  const source = new EventSource(address);
+  source?.close();
+  source = new EventSource(address);
   source.addEventListener("board", (message) => {
     lastWord = Date.now();
     connected(true);
@@ -50,6 +53,8 @@ async function comeBack() {
 if (address) {
   listen();
   window.addEventListener("offline", () => connected(false));
+  // The old stream may look open and be dead: the network is another one.
+  window.addEventListener("online", listen);
   setInterval(() => { if (Date.now() - lastWord > SILENT_MS) connected(false); }, 5000);
 }
 
