@@ -1,6 +1,6 @@
 """Settings: `config/default.toml`, overridden by `DIALER_*` environment variables.
 
-Nested names join with two underscores: `DIALER_ARI__URL`, `DIALER_CALLS__RING_TIMEOUT_S`. Secrets are read only
+Nested names join with two underscores: `DIALER_ARI__URL`, `DIALER_CALLS__LEASE_S`. Secrets are read only
 from the environment, or from files in `DIALER_SECRETS_DIR` that are named like the variables (`DIALER_ARI__PASSWORD`,
 in any case), never from the TOML file, and never printed.
 """
@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -34,7 +34,13 @@ def config_dir() -> Path:
     return source_tree if (source_tree / "default.toml").is_file() else package / "_config"
 
 
-class AriSettings(BaseModel):
+class Section(BaseModel):
+    """Settings that belong together. A name that is none is refused: it would be a slip that nobody notices."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AriSettings(Section):
     """One Asterisk node's REST interface."""
 
     url: str = "http://127.0.0.1:8088/ari"
@@ -49,7 +55,7 @@ class AriSettings(BaseModel):
     reconnect_max_s: float = 10.0
 
 
-class NodeSettings(BaseModel):
+class NodeSettings(Section):
     """One of several Asterisk nodes. What is left out is as in `ari`; user and password are the same on all nodes."""
 
     url: str
@@ -58,7 +64,7 @@ class NodeSettings(BaseModel):
     lines: int = Field(default=0, ge=0)
 
 
-class CallSettings(BaseModel):
+class CallSettings(Section):
     """One call's life. Lease and grace bound how long a dead worker's attempt stays in limbo."""
 
     lease_s: float = 30.0
@@ -74,7 +80,7 @@ class CallSettings(BaseModel):
     max_lines_per_worker: int = 120
 
 
-class OrdersApiSettings(BaseModel):
+class OrdersApiSettings(Section):
     """The shop's orders API."""
 
     url: str = ""
@@ -86,7 +92,7 @@ class OrdersApiSettings(BaseModel):
     max_tries: int = 40
 
 
-class OpenAISettings(BaseModel):
+class OpenAISettings(Section):
     """Any OpenAI-compatible server."""
 
     base_url: str | None = None
@@ -101,7 +107,7 @@ class OpenAISettings(BaseModel):
     retries: int = 1
 
 
-class SpeechSettings(BaseModel):
+class SpeechSettings(Section):
     """Which providers hear and speak, and where rendered prompts are kept."""
 
     recognizer: Literal["openai", "phrase_bank"] = "phrase_bank"
@@ -112,7 +118,7 @@ class SpeechSettings(BaseModel):
     cache_max_mb: int = 500
 
 
-class UnderstandingSettings(BaseModel):
+class UnderstandingSettings(Section):
     """Rules first; the language model only for what rules leave open."""
 
     llm: bool = False
@@ -120,14 +126,14 @@ class UnderstandingSettings(BaseModel):
     min_confidence: float = 0.7
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(Section):
     """How long personal data is kept."""
 
     recordings_days: int = 30
     transcripts_days: int = 90
 
 
-class PickupSettings(BaseModel):
+class PickupSettings(Section):
     """The watched folder: `FOLDER/CAMPAIGN/*.csv` is imported into that campaign. None: no folder is watched."""
 
     folder: Path | None = None
@@ -135,7 +141,7 @@ class PickupSettings(BaseModel):
     stable_s: float = Field(default=10.0, ge=0.0)
 
 
-class ApiSettings(BaseModel):
+class ApiSettings(Section):
     """The API's bearer tokens, by scope; an empty token disables its scope."""
 
     host: str = "127.0.0.1"
@@ -229,6 +235,9 @@ def load_settings(**overrides: Any) -> Settings:
             f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}" for item in error.errors()
         )
         raise ConfigError(f"settings are wrong: {problems}") from error
+    except (OSError, ValueError) as error:
+        # Files that may not be read, TOML that is none.
+        raise ConfigError(f"settings cannot be read: {error}") from error
 
 
 @cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dialer.doctor.asterisk import check_asterisk
 from dialer.doctor.broker import check_broker
+from dialer.doctor.clock import check_clock
 from dialer.doctor.database import check_database
 from dialer.doctor.finding import Finding
 from dialer.doctor.providers import check_providers
@@ -29,6 +30,7 @@ async def examine(settings: Settings, services: Services) -> list[Finding]:
     scripts, usable = check_scripts(config_dir() / "scripts", settings.store_name)
     checked = await asyncio.gather(
         check_database(services.database_url, usable, settings.pickup.folder),
+        check_clock(settings.orders_api.url),
         check_broker(services.broker_url, settings),
         *(check_asterisk(node, settings.on_node(node)) for node in settings.node_lines),
         check_providers(settings),

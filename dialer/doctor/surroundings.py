@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 from dialer.doctor.finding import Finding, failed, ok, warning
@@ -12,11 +13,14 @@ from dialer.settings import Settings
 
 _LITTLE_BYTES = 2_000_000_000
 _TOO_LITTLE_BYTES = 200_000_000
+_PREFIX = "DIALER_"
+#: What else may be in the environment: places, and what scripts and tests read.
+_NO_SETTINGS = ("CONFIG_DIR", "SECRETS_DIR", "ENV_FILE", "ASTERISK_", "DEBIAN_", "REQUIRE_REAL", "COMPLETE")
 
 
 def check_surroundings(settings: Settings) -> list[Finding]:
     """Settings, disk and folders."""
-    unwise = list(_unwise(settings))
+    unwise = [*_unwise(settings), *unknown_variables(os.environ)]
     return [*(unwise or [ok("settings", "nothing to say against them")]), _disk(settings.home), *_pickup(settings)]
 
 
@@ -38,6 +42,18 @@ def _unwise(settings: Settings) -> Iterator[Finding]:
     if not any(token.get_secret_value() for token in tokens) and not made_by_up.is_file():
         message = "no API token: `dialer api` makes one up at every start"
         yield warning("settings", message, "Set DIALER_API__CONTROL_TOKEN (and READ, ENQUEUE).")
+
+
+def unknown_variables(names: Iterable[str]) -> Iterator[Finding]:
+    """Variables that look like settings and are none. A slip behind two underscores is refused at start."""
+    known = list(Settings.model_fields)
+    for name in sorted(names):
+        first = name.removeprefix(_PREFIX).partition("__")[0].lower()
+        if not name.startswith(_PREFIX) or first in known or name.removeprefix(_PREFIX).startswith(_NO_SETTINGS):
+            continue
+        near = get_close_matches(first, known, 1)
+        advice = f"Is {_PREFIX}{near[0].upper()} meant?" if near else "Remove it; docs/configuration.md lists them all."
+        yield warning("settings", f"{name} is no setting: nothing reads it", advice)
 
 
 def _disk(home: Path) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from aiohttp import web
 
 from dialer.doctor.asterisk import NEEDED_MODULES, check_asterisk
+from dialer.doctor.clock import check_clock
 from dialer.doctor.finding import Finding, State
 from dialer.doctor.providers import check_providers
 from dialer.doctor.scripts import check_scripts
 from dialer.doctor.shop import check_orders_api
-from dialer.doctor.surroundings import check_surroundings
+from dialer.doctor.surroundings import check_surroundings, unknown_variables
+from dialer.errors import ConfigError
 from dialer.settings import OrdersApiSettings, Settings, config_dir, load_settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -379,3 +382,42 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     found = worst(check_surroundings(load_settings(home=tmp_path, api={"control_token": "t"})))
 
     assert (found.check, found.state) == ("disk", State.FAILED)
+
+
+@pytest.mark.parametrize(("off_s", "state"), [(0, State.OK), (-30, State.WARNING), (600, State.FAILED)])
+async def test_a_clock_that_is_off_is_told_by_anybodys_answer(server: FakeServer, off_s: int, state: State) -> None:
+    found = worst(await check_clock(server.url, lambda: datetime.now(UTC) + timedelta(seconds=off_s)))
+
+    assert (found.check, found.state) == ("clock", state)
+
+
+async def test_no_clock_to_compare_with_is_no_finding() -> None:
+    assert await check_clock("http://127.0.0.1:9") == []
+    assert await check_clock("") == []
+
+
+def test_a_variable_that_nothing_reads_is_named() -> None:
+    names = ["DIALER_TICKS", "DIALER_HOME", "DIALER_CONFIG_DIR", "DIALER_ARI__URL", "PATH"]
+
+    (found,) = unknown_variables(names)
+
+    assert "DIALER_TICKS" in found.message
+    assert found.advice == "Is DIALER_TICK_S meant?"
+
+
+def test_a_slip_in_a_section_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIALER_ARI__PASWORD", "s3cret")
+
+    with pytest.raises(ConfigError, match=r"ari\.pasword") as refused:
+        load_settings()
+
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["[ari", "\x00"])
+def test_a_settings_file_that_is_none_is_named(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "default.toml").write_text(content)
+    monkeypatch.setenv("DIALER_CONFIG_DIR", str(tmp_path))
+
+    with pytest.raises(ConfigError, match="settings cannot be read"):
+        load_settings()
