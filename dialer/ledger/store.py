@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,11 @@ from dialer.errors import ConfigError, ConflictError, LedgerError
 MIGRATIONS = Path(__file__).with_name("migrations")
 #: Key of the advisory lock under which one process at a time migrates.
 _MIGRATION_LOCK = 7_301_144_201
+#: A migration that waits for a table holds up everybody who comes after it: it steps back soon, and tries again.
+_MIGRATION_PATIENCE = "SET lock_timeout = '2s'"
+_MIGRATION_TRIES = 60
+_MIGRATION_PAUSE_S = 1.0
+_LOCK_NOT_AVAILABLE = "55P03"
 _CONNECT_TIMEOUT_S = 5
 #: No statement of a use case should come near these; they bound what a stuck peer can do to us.
 _SESSION_OPTIONS = (
@@ -137,9 +143,9 @@ async def database_uptime_s(tx: AsyncConnection) -> float:
 
 
 def migrate(database_url: str) -> None:
-    """Bring the database to this version's tables. Several processes may call it at once; one works, others wait.
+    """Bring the database to this version's tables, with workers at work in it: all in one transaction, or nothing.
 
-    Raises LedgerError, ConfigError.
+    Several processes may call it at once; one works, others wait. Raises LedgerError, ConfigError.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
@@ -153,11 +159,25 @@ def migrate(database_url: str) -> None:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
             connection.commit()
             try:
+                connection.execute(text(_MIGRATION_PATIENCE))
+                connection.commit()
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                _patiently(lambda: command.upgrade(config, "head"), connection.rollback)
             finally:
                 connection.rollback()
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
                 connection.commit()
     finally:
         engine.dispose()
+
+
+def _patiently(upgrade: Callable[[], None], rollback: Callable[[], None]) -> None:
+    """Repeat what steps back before a lock; somebody's long transaction ends some time."""
+    for left in reversed(range(_MIGRATION_TRIES)):
+        try:
+            return upgrade()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or not left:
+                raise
+            rollback()
+            time.sleep(_MIGRATION_PAUSE_S)
