@@ -173,11 +173,14 @@ def migrate(database_url: str) -> None:
 
 def _patiently(upgrade: Callable[[], None], rollback: Callable[[], None]) -> None:
     """Repeat what steps back before a lock; somebody's long transaction ends some time."""
-    for left in reversed(range(_MIGRATION_TRIES)):
+    for _ in range(_MIGRATION_TRIES - 1):
         try:
-            return upgrade()
+            upgrade()
         except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or not left:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
                 raise
-            rollback()
-            time.sleep(_MIGRATION_PAUSE_S)
+        else:
+            return
+        rollback()
+        time.sleep(_MIGRATION_PAUSE_S)
+    upgrade()

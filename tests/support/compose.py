@@ -28,7 +28,7 @@ class Service:
 
     @property
     def command(self) -> list[str]:
-        return [str(word) for word in self.raw.get("command", [])]
+        return [str(word) for word in [*self.raw.get("entrypoint", []), *self.raw.get("command", [])]]
 
     @property
     def environment(self) -> dict[str, str]:

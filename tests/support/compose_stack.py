@@ -46,8 +46,10 @@ class LocalStack:
 
     def __init__(self, folder: Path, asterisk: AsteriskProgram) -> None:
         self.folder = folder
+        #: Other things that are elsewhere, for single tests.
+        self.swaps: dict[str, str] = {}
         self.ports = {name: free_port() for name in ("postgres", "redis", "ari", "ari2", "sip", "sip2", "shop", "api")}
-        self.ports["flower"] = free_port()
+        self.ports |= {name: free_port() for name in ("flower", "prometheus")}
         self.home = folder / "home"
         self.bin = folder / "bin"
         for path in (self.home, self.bin):
@@ -70,10 +72,12 @@ class LocalStack:
         """A word of a command, or a value of the environment, as it must be outside a container."""
         own = self.own(service)
         swaps = {
+            **self.swaps,
             "@postgres:5432": f"@127.0.0.1:{self.ports['postgres']}",
             "@redis:6379": f"@127.0.0.1:{self.ports['redis']}",
             "http://asterisk:8088": f"http://127.0.0.1:{self.ports['ari']}",
             "http://asterisk-customers:8088": f"http://127.0.0.1:{self.ports['ari2']}",
+            "127.0.0.1:9090": f"127.0.0.1:{self.ports['prometheus']}",
             "http://shop:8090": f"http://127.0.0.1:{self.ports['shop']}",
             "127.0.0.1:8080": f"127.0.0.1:{self.ports['api']}",
             "127.0.0.1:5555": f"127.0.0.1:{self.ports['flower']}",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -40,21 +41,19 @@ def variables() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def services(variables: dict[str, str]) -> dict[str, Service]:
-    """All services of the simulation but the one that hands over the sample orders."""
-    found = read_compose(variables, profiles=variables["COMPOSE_PROFILES"].split(","))
-    del found["campaign"]
-    return found
+    """All services of the simulation."""
+    return read_compose(variables, profiles=variables["COMPOSE_PROFILES"].split(","))
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, services: dict[str, Service]) -> Iterator[LocalStack]:
-    """Everything up and healthy."""
+    """Everything up and healthy, but the campaign, which the first test begins."""
     program = find_asterisk()
     if program is None:
         missing_asterisk()
     running = LocalStack(tmp_path_factory.mktemp("c"), program)
     try:
-        running.up(services)
+        running.up({name: service for name, service in services.items() if name != "campaign"})
         yield running
     finally:
         running.close()
@@ -86,10 +85,9 @@ def test_a_campaign_runs_through_the_composed_services(
     api = services["api"]
     wait_for("the trunk's registration", lambda: _registered(stack, services["asterisk"]), 60)
 
-    _dialer(stack, api, "import", str(orders), "--campaign", "small")
-    _dialer(stack, api, "campaign", "change", "small", "--from", "00:00", "--to", "00:00")
-    _dialer(stack, api, "campaign", "start", "small")
-    campaign = f"http://127.0.0.1:{stack.ports['api']}/api/v1/campaigns/small"
+    stack.swaps["/etc/dialer/demo_orders.csv"] = str(orders)
+    assert stack.run(services["campaign"]) == 0, stack.log_tail("campaign")
+    campaign = f"http://127.0.0.1:{stack.ports['api']}/api/v1/campaigns/demo"
     wait_for("the campaign's end", lambda: _ended(campaign, variables["DIALER_API__READ_TOKEN"]), 120)
     wait_for("the shop's knowledge", lambda: len(_effects(stack)) == len(told), 20)
 
@@ -143,6 +141,36 @@ def test_flower_wants_a_password(stack: LocalStack, variables: dict[str, str]) -
     refused.value.close()
     assert refused.value.code == 401
     assert {name.partition("@")[0] for name in found} == {"batch", "calls"}
+
+
+def test_prometheus_sees_the_figures_and_knows_the_alerts(stack: LocalStack, variables: dict[str, str]) -> None:
+    if shutil.which("prometheus") is None:
+        pytest.skip("no Prometheus: apt-get install prometheus")
+    service = read_compose(variables, ["monitoring"])["prometheus"]
+    own = stack.own(service)
+    config = (ROOT / "docker/prometheus.yml").read_text("utf-8")
+    for name in ("api:8080", "flower:5555"):
+        config = config.replace(name, f"127.0.0.1:{stack.ports[name.partition(':')[0]]}")
+    config = config.replace("/etc/dialer", str(ROOT / "config")).replace("/tmp/", f"{own}/tmp/").replace("15s", "1s")
+    (own / "prometheus.yml").write_text(config, "utf-8")
+    base = f"http://127.0.0.1:{stack.ports['prometheus']}"
+    stack.swaps |= {"/etc/prometheus/prometheus.yml": f"{own}/prometheus.yml", "=/prometheus": f"={own}/data"}
+    service.raw["command"].append(f"--web.listen-address=127.0.0.1:{stack.ports['prometheus']}")
+
+    stack.start(service)
+    stack.wait_healthy(service)
+    wait_for("both targets to be up", lambda: _targets(base) == {"dialer": "up", "flower": "up"}, 30)
+
+    alerts = {rule["name"] for group in _get(f"{base}/api/v1/rules")["data"]["groups"] for rule in group["rules"]}
+    assert "DialerDown" in alerts
+    found = _get(f"{base}/api/v1/query?query=dialer_orders")["data"]["result"]
+    assert {sample["metric"]["campaign"] for sample in found} == {"demo"}
+
+
+def _targets(base: str) -> dict[str, str]:
+    """Health by job."""
+    active = _get(f"{base}/api/v1/targets")["data"]["activeTargets"]
+    return {target["labels"]["job"]: target["health"] for target in active}
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])

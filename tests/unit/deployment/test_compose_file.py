@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import shlex
+import shutil
 import subprocess
 from typing import Any
 
@@ -123,6 +124,32 @@ def test_every_file_that_is_mounted_is_there(service: Service) -> None:
     ]
 
     assert missing == []
+
+
+def test_secrets_come_where_compose_can_put_them(service: Service) -> None:
+    # Compose copies a secret that is no file into the container, which fails when its file system is read-only.
+    assert not (service.raw.get("secrets") and service.raw["read_only"])
+
+
+def test_prometheus_is_given_rules_that_are_there() -> None:
+    content = yaml.safe_load((ROOT / "docker/prometheus.yml").read_text("utf-8"))
+
+    for path in content["rule_files"]:
+        assert (ROOT / "config" / path.removeprefix("/etc/dialer/")).is_file(), path
+
+
+def test_the_alerts_are_rules_for_prometheus() -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("no promtool: apt-get install prometheus")
+
+    done = subprocess.run(
+        ["promtool", "check", "rules", ROOT / "config/dashboards/alerts.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_two_nodes_differ_in_queue_and_ports() -> None:
