@@ -3,5 +3,5 @@
 # secret into a container whose file system is read-only.
 set -eu
 umask 077
-printf %s "${READ_TOKEN:?}" > /tmp/read_token
+printf %s "${READ_TOKEN:?}" > "${TMPDIR:-/tmp}/read_token"
 exec prometheus "$@"

@@ -87,7 +87,7 @@ class LocalStack:
             "/etc/dialer": str(ROOT / "config"),
             "/var/lib/dialer": str(self.home),
             "/opt/dialer/docker": str(ROOT / "docker"),
-            "/docker/redis-run.sh": str(ROOT / "docker/redis-run.sh"),
+            **{f"/docker/{name}-run.sh": str(ROOT / f"docker/{name}-run.sh") for name in ("redis", "prometheus")},
             "/var/run/asterisk": str(own / "run"),
             "/tmp": str(own / "tmp"),
         }
