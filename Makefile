@@ -17,7 +17,7 @@ check: $(STAMP)  ## format, lint, types, import layers
 bench: $(STAMP)  ## measure; figures land in out/bench: ARGS="--quick live_calls"
 	$(BIN)/python -m scripts.bench $(ARGS)
 
-chaos: $(STAMP)  ## a campaign under fire: ARGS="--seed 2 --asterisk --mischief"
+chaos: $(STAMP)  ## a campaign under fire, on a real Asterisk where there is one: ARGS="--seed 2 --mischief"
 	$(BIN)/dialer chaos $(ARGS)
 
 asterisk:  ## a real Asterisk 22 under .asterisk (root)

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -40,6 +40,7 @@ _SESSION_OPTIONS = (
 )
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 _UNIQUE_VIOLATION = "23505"
+_READ_ONLY = "25006"
 
 
 def _url(database_url: str) -> URL:
@@ -89,6 +90,12 @@ def _ledger_error(error: SQLAlchemyError, *, permanent: bool) -> LedgerError:
     return mapped
 
 
+def _leave_read_only(context: ExceptionContext) -> None:
+    """A server that has become read-only is not ours any more: after a failover the URL leads to another one."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
+
+
 class Ledger:
     """The ledger's engine: one per process (and per event loop)."""
 
@@ -107,6 +114,7 @@ class Ledger:
                 **_KEEPALIVE,
             },
         )
+        event.listen(self._engine.sync_engine, "handle_error", _leave_read_only)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.calls import CallPorts, settle
@@ -118,6 +119,26 @@ async def test_a_full_disk_of_postgresql_delays_a_settlement(ledger: Ledger, dat
     await watched.close()
     # Then
     assert watched.begun == 3
+    await _told_once(ledger, campaign)
+
+
+async def test_after_a_failover_the_ledger_writes_to_the_new_primary(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    # Given a connection to a server that takes no writes any more, while new ones lead to one that does
+    campaign, job = await _talking(ledger)
+    name = make_url(database_url).database
+    worker = Ledger(database_url)
+    async with ledger.begin() as tx:
+        await tx.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    await worker.now()
+    async with ledger.begin() as tx:
+        await tx.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
+    # When
+    async with asyncio.timeout(20):
+        await settle(_ports(worker, tmp_path), job, CONFIRMED)
+    await worker.close()
+    # Then
     await _told_once(ledger, campaign)
 
 
