@@ -25,6 +25,7 @@ from dialer.simulator.pbx.phone import Callee, Phone
 from dialer.simulator.process import announce, die_with_parent, stop_on_signals
 from dialer.simulator.provider import SimulatedProvider
 from dialer.simulator.voices import TIMBRES, say_offline
+from dialer.simulator.world import World, WorldCallees
 
 ASKS_AGAIN, CONFIRMS = "Повторите, пожалуйста", "Да, подтверждаю"
 PHRASES = [ASKS_AGAIN, CONFIRMS, "Да", "Нет", "Нет, отмените заказ", "Нет, хочу изменить адрес", "Угу"]
@@ -126,12 +127,24 @@ def _stop_after(loud: list[float], moment: float) -> float | None:
     return None
 
 
+def _obey(provider: SimulatedProvider, line: str) -> None:
+    """`kill SERVICE` and `revive SERVICE`, a line each."""
+    match line.split():
+        case ["kill", "hearing" | "speaking" | "model" as service]:
+            provider.kill(service)
+        case ["revive", "hearing" | "speaking" | "model" as service]:
+            provider.revive(service)
+        case _:
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+
+
 async def _serve(kind: str, given: dict[str, Any]) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     ready, notes = Path(given["ready"]), Path(given.get("notes", "/dev/null"))
     if kind == "provider":
-        async with SimulatedProvider(PHRASES, delay_s=given["delay_s"]) as provider:
+        async with SimulatedProvider(given.get("phrases", PHRASES), delay_s=given["delay_s"]) as provider:
+            asyncio.get_running_loop().add_reader(sys.stdin, lambda: _obey(provider, sys.stdin.readline()))
             announce(ready, {"base_url": provider.base_url})
             await stop.wait()
     elif kind == "simulator":
@@ -143,8 +156,10 @@ async def _serve(kind: str, given: dict[str, Any]) -> None:
             AriSettings(url=given["url"], username=given["username"], password=SecretStr(given["password"])),
             "customers",
         )
-        serving = asyncio.create_task(Customers(ari, customers(notes)).serve())
-        await asyncio.sleep(1.0)
+        people = WorldCallees(World.load(Path(given["world"]))) if "world" in given else customers(notes)
+        answering = Customers(ari, people)
+        serving = asyncio.create_task(answering.serve())
+        await answering.connected.wait()
         announce(ready, {})
         await stop.wait()
         serving.cancel()

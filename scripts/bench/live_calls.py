@@ -80,25 +80,32 @@ class Children:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, kind: str, **options: Any) -> dict[str, Any]:
         """Start a far end and wait until it is ready; returns what it announces."""
         ready = self._folder / f"{kind}.ready"
         argv = [sys.executable, str(FAR_END), kind, json.dumps({**options, "ready": str(ready)})]
         log = (self._folder / f"{kind}.log").open("wb")
-        child = subprocess.Popen(argv, stdout=log, stderr=log)
-        self._running.append(child)
+        child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        self._running[kind] = child
         while not ready.is_file():
             if child.poll() is not None:
                 sys.exit(f"bench: {kind} ended: {(self._folder / f'{kind}.log').read_text()[-2000:]}")
             time.sleep(0.05)
         return dict(json.loads(ready.read_text()))
 
+    def tell(self, kind: str, line: str) -> None:
+        """A line for a far end that listens."""
+        told = self._running[kind].stdin
+        assert told is not None
+        told.write(f"{line}\n".encode())
+        told.flush()
+
     def stop(self) -> None:
-        for child in self._running:
+        for child in self._running.values():
             child.terminate()
-        for child in self._running:
+        for child in self._running.values():
             child.wait(10)
 
 

@@ -1,0 +1,141 @@
+"""Fifty answers within one second on one worker: the first word, and what other calls notice.
+
+    python -m scripts.bench.answer_burst [--answers 50] [--others 20] [--quick]
+
+On the real Asterisk. The other calls are held by the dialplan, which plays the scenario; those that answer at once are
+customers in a process of their own, who measure when they hear the first word. Frame gaps are the other calls' own:
+before the burst, and from the first answer on for three seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+import uvloop
+
+from dialer.bootstrap import settle_heap
+from dialer.conversation.session import Session
+from dialer.embedded.asterisk import EmbeddedAsterisk
+from dialer.errors import TelephonyError
+from dialer.settings import AriSettings, Settings
+from dialer.simulator.rehearsal import rehearse
+from dialer.telephony.switch import AriSwitch
+from scripts.bench import alaw, scenario, stand_ins
+from scripts.bench.far_end import RING_S
+from scripts.bench.live_calls import OUT, Children
+from scripts.bench.live_load import start_asterisk
+from scripts.recordings import fetch
+
+_TODAY = date(2026, 11, 23)
+#: The other calls are in their greetings by then.
+_SETTLED_S = 4.0
+_BURST_S = 3.0
+
+
+class Gaps:
+    """Frame gaps of the first `calls` sessions, with the moment of each."""
+
+    def __init__(self, calls: int) -> None:
+        self.seen: list[tuple[float, float]] = []
+        last: dict[int, float] = {}
+        hear = Session.on_audio
+
+        def on_audio(session: Session, pcm: bytes) -> None:
+            now = time.monotonic()
+            before = last.get(id(session))
+            if before is not None:
+                self.seen.append((now, (now - before) * 1000))
+            if before is not None or len(last) < calls:
+                last[id(session)] = now
+            hear(session, pcm)
+
+        Session.on_audio = on_audio  # type: ignore[method-assign]
+
+    def p99_ms(self, begin: float, end: float) -> float:
+        """The 99th percentile of the gaps that ended within this time."""
+        gaps = [gap for at, gap in self.seen if begin <= at < end]
+        return round(float(np.percentile(gaps, 99)), 1) if gaps else 0.0
+
+
+async def measure(asterisk: EmbeddedAsterisk, folder: Path, answers: int, others: int) -> dict[str, Any]:
+    """One burst among other calls."""
+    settings = Settings(
+        home=folder,
+        ari=AriSettings(
+            url=asterisk.url, username=asterisk.username, password=asterisk.password, endpoint=asterisk.endpoint
+        ),
+    )
+    ports = stand_ins.ports(folder)
+    script = stand_ins.script_of(folder / "scripts", scenario.SCRIPT)
+    gaps, notes = Gaps(others), folder / "notes"
+
+    async def call(switch: AriSwitch, phone: str, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        try:
+            await rehearse(switch, ports, script, stand_ins.order(phone), today=_TODAY)
+        except TelephonyError as error:
+            print(f"answer_burst: a call failed: {error}", file=sys.stderr)
+
+    async with AriSwitch(settings) as switch:
+        settle_heap()
+        began = time.monotonic()
+        held = [asyncio.create_task(call(switch, f"+7916{number:07d}", number * 0.05)) for number in range(others)]
+        begin = others * 0.05 + RING_S + _SETTLED_S
+        burst = [
+            asyncio.create_task(call(switch, f"+7917{number:07d}", begin + number / answers))
+            for number in range(answers)
+        ]
+        await asyncio.gather(*held, *burst)
+    first = [json.loads(line).get("first_word_ms") for line in notes.read_text().splitlines()]
+    heard = [value for value in first if value]
+    answered = began + begin + RING_S
+    return {
+        "what": "answer_burst",
+        "answers": answers,
+        "within_s": 1.0,
+        "other_calls": others,
+        "heard": len(heard),
+        "first_word_p50_ms": round(float(np.percentile(heard, 50)), 1),
+        "first_word_p95_ms": round(float(np.percentile(heard, 95)), 1),
+        "others_frame_gap_p99_ms_before": gaps.p99_ms(answered - RING_S - 2.0, answered - RING_S),
+        "others_frame_gap_p99_ms_during": gaps.p99_ms(answered, answered + _BURST_S),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--answers", type=int, default=50)
+    parser.add_argument("--others", type=int, default=20, help="calls that are going on meanwhile")
+    parser.add_argument("--quick", action="store_true", help="20 answers, 10 other calls")
+    given = parser.parse_args()
+    if given.quick:
+        given.answers, given.others = 20, 10
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    with tempfile.TemporaryDirectory(prefix="dialer-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        played = alaw.encode(scenario.customer_side(fetch()))
+        asterisk = start_asterisk(folder, stack, played)
+        children = Children(folder)
+        stack.callback(children.stop)
+        login = {"url": asterisk.url, "username": asterisk.username, "password": asterisk.password}
+        children.start("asterisk", notes=str(folder / "notes"), **login)
+        found = uvloop.run(measure(asterisk, folder, given.answers, given.others))
+    print(json.dumps(found))
+    OUT.mkdir(parents=True, exist_ok=True)
+    with (OUT / "answer_burst.jsonl").open("a") as file:
+        file.write(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **found}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
