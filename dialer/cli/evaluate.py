@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,17 +57,37 @@ def read_file(file: Path) -> list[Labelled]:
     from dialer.understanding.ports import Question
 
     labelled = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_text(file).split("\n"), start=1):
         if not line.strip():
             continue
         try:
             item = parse_line(line)
             action = _action(item.get("action"))
+            day = _day(item.get("date"))
         except InputError as error:
             raise InputError(f"{file.name} line {number}: {error.field}", error.reason) from error
         question = Question(expect=item["expect"], today=item["today"])
-        labelled.append(Labelled(item["text"], question, action, item.get("date")))
+        labelled.append(Labelled(item["text"], question, action, day))
+    if not labelled:
+        raise InputError(file.name, "holds no labelled utterance")
     return labelled
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(file.name, "is not UTF-8 text") from error
+
+
+def _day(value: Any) -> str | None:
+    """The labelled date, checked; None without one."""
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError) as error:
+        raise InputError("date", "must be a date like 2026-11-22") from error
 
 
 def _action(value: Any) -> Action:

@@ -30,9 +30,10 @@ def command(offline: bool) -> None:
     """Read JSON lines {"expect", "text", "today"?} and print JSON lines {"action", "entities", "source", "confidence"}.
 
     expect: confirm_order, verify_address, ask_address, ask_date, verify_date, verify_cancel or ask_time. Each line is
-    answered at once; a line that is wrong is answered with {"error": ..., "field": ...} and the rest goes on.
+    answered at once; a line that is wrong is answered with {"error", "line", "field"}, the rest goes on, and the exit
+    code is 1.
     """
-    asyncio.run(_answer_all(sys.stdin, understanding(offline)))
+    sys.exit(asyncio.run(_answer_all(sys.stdin, understanding(offline))))
 
 
 def understanding(offline: bool) -> RulesThenModel:
@@ -48,23 +49,31 @@ def understanding(offline: bool) -> RulesThenModel:
     return RulesThenModel.from_settings(config)
 
 
-async def _answer_all(lines: TextIO, service: RulesThenModel) -> None:
+async def _answer_all(lines: TextIO, service: RulesThenModel) -> int:
+    """Answer every line; returns the exit code."""
+    code = number = 0
     try:
         while line := await asyncio.to_thread(lines.readline):
-            if line.strip():
-                click.echo(json.dumps(await _answer(line, service), ensure_ascii=False))
-                sys.stdout.flush()
+            number += 1
+            if not line.strip("\ufeff \t\r\n"):
+                continue
+            try:
+                answer = await _answer(line, service)
+            except InputError as error:
+                code = 1
+                answer = {"error": f"line {number}: {error}", "line": number, "field": error.field}
+            click.echo(json.dumps(answer, ensure_ascii=False))
+            sys.stdout.flush()
     finally:
         await service.close()
+    return code
 
 
 async def _answer(line: str, service: RulesThenModel) -> dict[str, Any]:
+    """The answer to one line. Raises InputError."""
     from dialer.understanding.ports import Question
 
-    try:
-        item = parse_line(line)
-    except InputError as error:
-        return {"error": str(error), "field": error.field}
+    item = parse_line(line)
     question = Question(expect=item["expect"], today=item["today"])
     return as_json(await service.understand(item["text"], question))
 
@@ -84,11 +93,11 @@ def parse_line(line: str) -> dict[str, Any]:
     from dialer.domain.intent import Expect
 
     try:
-        item = json.loads(line)
+        item = json.loads(line.lstrip("\ufeff"))
     except ValueError as error:
-        raise InputError("line", f"is no JSON ({error})") from error
+        raise InputError("json", f"cannot be read ({error})") from error
     if not isinstance(item, dict):
-        raise InputError("line", "must be a JSON object")
+        raise InputError("json", "must be an object")
     if not isinstance(item.get("text"), str):
         raise InputError("text", "must be a string")
     known = [expect.value for expect in Expect]

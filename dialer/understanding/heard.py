@@ -28,11 +28,15 @@ _DECISIONS = frozenset(
     {Cue.CANCEL, Cue.CANCEL_ORDER, Cue.REFUSE, Cue.CONFIRM, Cue.CONFIRM_PLEASE, Cue.ACCEPT, Cue.WAIT, Cue.RIGHT}
     | {Cue.FIT, Cue.CONFIRM_FUTURE}
 )
+#: Words of a wish that "but" takes back.
+_WISHED = frozenset("бы б хотел хотела хотели думал думала думали собирался собиралась собирались".split())
 _GOOD = frozenset({"добрый", "доброе", "доброго", "доброй"})
 _TIMES_OF_DAY = frozenset({"день", "вечер", "утро", "дня", "вечера", "утра", "ночи"})
 #: What may stand before a greeting.
 _CALLS = frozenset({"алло", "але", "да", "слушаю"})
-_COMPLEMENTS = frozenset("в во на по с со к ко у от из за для о об про при до так".split())
+_COMPLEMENTS = frozenset("в во на по с со к ко у от из за для о об про при до так надо нужно нужен нужна нужны".split())
+#: Prepositions that put even a plain decision under a condition: "откажусь при курьере".
+_SETTINGS = frozenset("при про без через до под".split())
 #: "Не надо, нет" refuses twice, "не надо, ой нет" takes it back.
 _TAKING_BACK = frozenset({"ой", "ай", "хотя", "точнее", "вернее", "а"})
 #: From here on a number may be an order's number or a sum.
@@ -73,7 +77,7 @@ def hear(text: str, expect: Expect, today: date) -> Heard:
     taken = {place for mention in mentions for place in range(mention.start, mention.end)}
     clock = TimeGrammar(tokens, spoken, taken).find()
     taken.update(place for mention in clock for place in range(mention.start, mention.end))
-    asked = expect in _ADDRESS_EXPECTED or (any(one.kind is Cue.ACCEPT for one in found) and not clock)
+    asked = expect in _ADDRESS_EXPECTED or (any("@deliver" in token.symbols for token in tokens) and not clock)
     address = _address(tokens, spoken, asked and not mentions)
     if address is not None:
         taken.update(range(address.start, address.end))
@@ -118,8 +122,11 @@ def _summary(
     ]
     if any(tokens[place].form == "не" and place not in denials for place in left):
         cues.add(Cue.STRAY_NOT)
-    if any(token.form in _COMPLEMENTS and place not in explained for place, token in enumerate(tokens)):
+    loose_forms = {token.form for place, token in enumerate(tokens) if place not in explained}
+    if not loose_forms.isdisjoint(_COMPLEMENTS):
         cues.add(Cue.COMPLEMENT)
+    if not loose_forms.isdisjoint(_SETTINGS):
+        cues.add(Cue.SETTING)
     because = min((one.places[0] for one in found if one.kind is Cue.BECAUSE), default=len(tokens))
     if any("@topic" in token.symbols for place, token in enumerate(tokens) if place not in explained):
         cues.add(Cue.TOPIC)
@@ -135,7 +142,7 @@ def _summary(
         cues.add(Cue.NUMBER)
         if max(number.value for number in unexplained) < _ORDER_NUMBERS:
             cues.add(Cue.PART)
-    if Cue.BUT in cues and _open_tail(found, residue):
+    if Cue.BUT in cues and (_open_tail(found, residue) or _only_wished(tokens, found)):
         cues.add(Cue.OPEN_TAIL)
     return Heard(
         cues=frozenset(cues),
@@ -204,6 +211,12 @@ def _open_tail(found: Sequence[Found[Cue]], residue: Sequence[int]) -> bool:
     last = max(one.places[-1] for one in found if one.kind is Cue.BUT)
     follows = {one.kind for one in found if one.places[0] > last} - {Cue.BYE}
     return not follows or Cue.BUSY in follows or any(place > last for place in residue)
+
+
+def _only_wished(tokens: Sequence[Token], found: Sequence[Found[Cue]]) -> bool:
+    """ "Отменил бы, но жена против": what would be done, if it were not for what follows."""
+    last = max(one.places[-1] for one in found if one.kind is Cue.BUT)
+    return any(token.form in _WISHED for token in tokens[:last])
 
 
 def _contrast(tokens: Sequence[Token], spoken: Sequence[Number]) -> tuple[int, int] | None:

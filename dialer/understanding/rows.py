@@ -62,20 +62,29 @@ NO_CONFIRM = (
     | CANCELLING
     | REFUSING
     | OTHER_WISHES
-    | these(C.DENY, C.NOT_RIGHT, C.OPEN_TAIL, C.REASON, C.ADDRESS_OLD, C.UNABLE, C.DELAY, C.PART, C.RETRACTED)
+    | these(
+        C.DENY, C.NOT_RIGHT, C.OPEN_TAIL, C.REASON, C.ADDRESS_OLD, C.UNABLE, C.DELAY, C.PART, C.RETRACTED, C.SETTING
+    )
 )
 #: What forbids a cancellation, however clear.
 NO_CANCEL = (
-    UNCERTAIN | WANTING | OTHER_WISHES | these(C.KEEP, C.DENY, C.NO_CHANGE, C.RETRACTED, C.UNABLE, C.DELAY, C.PART)
+    UNCERTAIN
+    | WANTING
+    | OTHER_WISHES
+    | these(C.KEEP, C.DENY, C.NO_CHANGE, C.RETRACTED, C.UNABLE, C.DELAY, C.PART, C.SETTING)
 )
 
 #: What leaves "не надо" without its object: it may refuse something else.
 NO_DECLINE = NO_CANCEL | these(C.OPEN_TAIL, C.YES, C.BUSY, C.NOT_RIGHT, C.LISTENING, C.NUMBER, C.COMPLEMENT)
 
-#: Words that speak for a decision, and words that forbid it, whoever reads it.
+#: Words that speak for a decision, words that leave it in doubt, and words that forbid it, whoever reads it.
 FOR: dict[Action, frozenset[Cue]] = {
     A.CONFIRM: WANTING | these(C.YES, C.ADDRESS_SAME),
     A.CANCEL: CANCELLING | REFUSING,
+}
+FORBIDS: dict[Action, frozenset[Cue]] = {
+    A.CONFIRM: NO_CONFIRM | these(C.NUMBER, C.CONFIRM_FUTURE),
+    A.CANCEL: NO_CANCEL | these(C.OPEN_TAIL, C.NUMBER),
 }
 AGAINST: dict[Action, frozenset[Cue]] = {
     A.CONFIRM: CANCELLING | REFUSING | these(C.NO, C.DENY, C.NOT_RIGHT, C.INJECTION, C.DOUBT, C.HYPOTHESIS),

@@ -11,7 +11,7 @@ from dialer.understanding import corrections, grammar
 from dialer.understanding.heard import Heard, hear
 from dialer.understanding.lexicon.cues import Cue
 from dialer.understanding.ports import Question
-from dialer.understanding.rows import AGAINST, FOR
+from dialer.understanding.rows import AGAINST, FOR, FORBIDS
 from dialer.understanding.tables import TABLES
 
 #: Taken off the confidence when a word had to be repaired; clear readings stay above the threshold.
@@ -53,7 +53,8 @@ def support(action: Action, text: str, question: Question) -> Support:
     cues = hear(text, question.expect, question.today).cues
     if not cues.isdisjoint(AGAINST[action]):
         return Support.AGAINST
-    return Support.FOR if not cues.isdisjoint(FOR[action]) else Support.NONE
+    plain = cues.isdisjoint(FORBIDS[action])
+    return Support.FOR if plain and not cues.isdisjoint(FOR[action]) else Support.NONE
 
 
 def _with_known_date(heard: Heard, question: Question) -> Heard:

@@ -131,6 +131,8 @@ class Cue(StrEnum):
     OPEN_TAIL = "open_tail"
     #: A preposition or "так" that no phrase explains: "не надо так со мной" refuses something else.
     COMPLEMENT = "complement"
+    #: A preposition of circumstance that no phrase explains: "откажусь при курьере".
+    SETTING = "setting"
     #: A "не" that no phrase explains.
     STRAY_NOT = "stray_not"
     #: "не ленина, а ленинская".

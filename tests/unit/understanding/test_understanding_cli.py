@@ -30,9 +30,11 @@ def test_understand_answers_line_by_line_and_survives_bad_lines() -> None:
     result = CliRunner().invoke(understand.command, ["--offline"], input=given)
 
     answers = [json.loads(line) for line in result.stdout.splitlines()]
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert answers[0] == {"action": "confirm", "entities": {}, "source": "rules", "confidence": 0.95}
-    assert [answer.get("field") for answer in answers[1:5]] == ["line", "expect", "text", "today"]
+    assert [answer.get("field") for answer in answers[1:5]] == ["json", "expect", "text", "today"]
+    assert [answer["line"] for answer in answers[1:5]] == [2, 3, 4, 5]
+    assert all(answer["error"].startswith(f"line {answer['line']}: ") for answer in answers[1:5])
     assert answers[5]["entities"] == {"date": "2026-11-27"}
 
 
@@ -93,3 +95,30 @@ def test_evaluate_names_the_line_and_the_field_that_are_wrong(tmp_path: Path) ->
 
     assert isinstance(result.exception, InputError)
     assert "line 2: action" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "holds no labelled utterance"),
+        (b"\xff\n", "is not UTF-8 text"),
+        ('{"expect": "ask_date", "text": "завтра", "action": "change_date", "date": "zzz"}\n'.encode(), "line 1: date"),
+    ],
+)
+def test_evaluate_refuses_a_file_that_it_cannot_measure(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "labelled.jsonl"
+    file.write_bytes(content)
+
+    result = CliRunner().invoke(evaluate.command, [str(file), "--offline"])
+
+    assert isinstance(result.exception, InputError)
+    assert said in str(result.exception)
+
+
+def test_a_byte_order_mark_is_no_error() -> None:
+    given = "\ufeff" + lines_of({"expect": "confirm_order", "text": "да"})
+
+    result = CliRunner().invoke(understand.command, ["--offline"], input=given)
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["action"] == "confirm"
