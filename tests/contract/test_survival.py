@@ -83,7 +83,8 @@ async def test_the_pbx_ends_the_call_of_a_killed_worker(
     pbx: Pbx, switch: AriSwitch, request: pytest.FixtureRequest
 ) -> None:
     attempt = attempt_id(request)
-    task = {"url": pbx.url, "username": pbx.username, "password": pbx.password, "attempt_id": attempt}
+    login = {"url": pbx.url, "username": pbx.username, "password": pbx.password, "media": pbx.media}
+    task = {**login, "attempt_id": attempt}
     worker = await asyncio.create_subprocess_exec(
         sys.executable, str(_DOOMED), json.dumps(task), stdout=asyncio.subprocess.PIPE
     )
