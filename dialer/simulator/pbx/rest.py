@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -40,9 +40,9 @@ async def parameters(request: web.Request) -> dict[str, Any]:
 class Rest:
     """The handlers; `routes` lists them below `/ari`."""
 
-    def __init__(self, switch: Switch, modules: Iterable[str]) -> None:
+    def __init__(self, switch: Switch, modules: Callable[[], Iterable[str]]) -> None:
         self._switch = switch
-        self._modules = sorted(modules)
+        self._modules = modules
 
     def routes(self) -> list[web.RouteDef]:
         """All REST routes."""
@@ -77,7 +77,7 @@ class Rest:
         return web.json_response({"system": system})
 
     async def list_modules(self, _request: web.Request) -> web.Response:
-        return web.json_response([{"name": f"{name}.so", "status": "Running"} for name in self._modules])
+        return web.json_response([{"name": f"{name}.so", "status": "Running"} for name in sorted(self._modules())])
 
     # -- channels
 

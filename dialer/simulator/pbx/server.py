@@ -58,7 +58,7 @@ class SimulatedPbx:
         self.password = password if password is not None else secrets.token_hex(8)
         self.port = port
         self._records = CallLog(records)
-        self._modules = modules
+        self.modules = modules
         self._background = Background()
         self._events = EventHub(self._background)
         self._switch = Switch(callees, self._events, self._records, self._background)
@@ -90,7 +90,7 @@ class SimulatedPbx:
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[_refusals, self._authenticate])
-        app.add_routes(Rest(self._switch, self._modules).routes())
+        app.add_routes(Rest(self._switch, lambda: self.modules).routes())
         app.add_routes([web.get("/ari/events", self._serve_events), web.get("/media/{connection}", self._serve_media)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_S)
         await self._runner.setup()
