@@ -79,14 +79,19 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAster
         yield running
 
 
-@pytest.fixture(
-    params=[
-        "simulated-websocket",
-        "simulated-audiosocket",
-        pytest.param("asterisk-websocket", marks=pytest.mark.asterisk),
-        pytest.param("asterisk-audiosocket", marks=pytest.mark.asterisk),
+def _pbxs(*media: str) -> list[Any]:
+    return [
+        pytest.param(f"{kind}-{one}", marks=[pytest.mark.asterisk] if kind == "asterisk" else [])
+        for kind in ("simulated", "asterisk")
+        for one in media
     ]
-)
+
+
+#: For tests of what happens before there is any audio: the way that it would take makes no difference.
+before_audio = pytest.mark.parametrize("pbx", _pbxs("websocket"), indirect=True)
+
+
+@pytest.fixture(params=_pbxs("websocket", "audiosocket"))
 async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
     """Each test runs on both, with audio both ways; after it nothing may be left on either."""
     kind, _, media = request.param.partition("-")

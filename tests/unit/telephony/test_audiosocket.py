@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -125,18 +126,17 @@ async def test_it_listens_only_where_asterisk_is(server: AudioSocketServer) -> N
 @pytest.mark.parametrize(
     ("advertise", "address"),
     [
-        ("worker", "worker:{port}"),
+        ("worker", r"worker:[1-9]\d*"),
         ("worker:9", "worker:9"),
-        ("fd00::7", "[fd00::7]:{port}"),
-        ("[fd00::7]:9", "[fd00::7]:9"),
+        ("fd00::7", r"\[fd00::7\]:[1-9]\d*"),
+        ("[fd00::7]:9", r"\[fd00::7\]:9"),
     ],
 )
 async def test_asterisk_is_told_what_ops_say(advertise: str, address: str) -> None:
     server = AudioSocketServer(AudioSocketSettings(host="127.0.0.1", advertise=advertise))
     await server.start(ASTERISK)
     try:
-        assert server.address.startswith(address.partition("{")[0])
-        assert server.address == address or "{port}" in address
+        assert re.fullmatch(address, server.address)
     finally:
         await server.close()
 
