@@ -22,7 +22,7 @@ from dialer.errors import ConfigError
 from dialer.settings import OrdersApiSettings, Settings, config_dir, load_settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_SIP_MODULES = ("chan_pjsip", "res_pjsip_session", "res_rtp_asterisk", "res_ari_endpoints")
+_MORE_MODULES = ("chan_websocket", "chan_pjsip", "res_pjsip_session", "res_rtp_asterisk", "res_ari_endpoints")
 
 
 #: What Asterisk 22.10 answers, less most fields.
@@ -99,7 +99,7 @@ class TestAsterisk:
 
     @staticmethod
     def _modules(*, without: str = "", stopped: str = "") -> list[dict[str, str]]:
-        names = [name for name in (*NEEDED_MODULES, *_SIP_MODULES, "chan_websocket") if name not in without.split()]
+        names = [name for name in (*NEEDED_MODULES, *_MORE_MODULES) if name not in without.split()]
         return [{"name": f"{name}.so", "status": "Not Running" if name == stopped else "Running"} for name in names]
 
     @staticmethod
@@ -206,7 +206,7 @@ class TestAsterisk:
     async def test_a_provider_that_answers_and_does_not_know_us(
         self, server: FakeServer, state: str, grade: State, says: str
     ) -> None:
-        names = [*NEEDED_MODULES, *_SIP_MODULES, "res_pjsip_outbound_registration"]
+        names = [*NEEDED_MODULES, *_MORE_MODULES, "res_pjsip_outbound_registration"]
         server.answers |= {
             "/ari/asterisk/modules": (200, [{"name": f"{name}.so", "status": "Running"} for name in names]),
             "/arawman": (200, _REGISTRATIONS.format(state=state)),
@@ -219,7 +219,7 @@ class TestAsterisk:
         assert "s3cret" not in found.message + found.advice
 
     async def test_a_registration_that_cannot_be_asked_for(self, server: FakeServer) -> None:
-        names = [*NEEDED_MODULES, *_SIP_MODULES, "res_pjsip_outbound_registration"]
+        names = [*NEEDED_MODULES, *_MORE_MODULES, "res_pjsip_outbound_registration"]
         modules = [{"name": f"{name}.so", "status": "Running"} for name in names]
         server.answers["/ari/asterisk/modules"] = (200, modules)
 
