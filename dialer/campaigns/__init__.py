@@ -21,7 +21,7 @@ from dialer.campaigns.lifecycle import (
     start,
     stop,
 )
-from dialer.campaigns.plans import check_plan, coming_opening, last_opening, next_opening
+from dialer.campaigns.plans import check_plan, check_script, coming_opening, last_opening, next_opening
 from dialer.campaigns.redial import Redialed, redial
 from dialer.campaigns.upkeep import SECOND_LOOK_S, Hangup, UpkeepCounts, upkeep
 from dialer.ledger.redial import Selection
@@ -39,6 +39,7 @@ __all__ = [
     "UpkeepCounts",
     "change_plan",
     "check_plan",
+    "check_script",
     "close_expired",
     "coming_opening",
     "create_campaign",

@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import CroniterBadDateError, croniter
 
+from dialer.conversation.script import load_script
 from dialer.domain.campaign import CampaignPlan, CampaignState
-from dialer.errors import InputError
+from dialer.errors import ConfigError, InputError
 from dialer.ledger.campaigns import CampaignRow
+from dialer.settings import config_dir
 
 
 def check_plan(plan: CampaignPlan) -> None:
@@ -39,6 +41,14 @@ def check_plan(plan: CampaignPlan) -> None:
     if plan.cron is not None:
         well_formed = len(plan.cron.split()) == 5 and croniter.is_valid(plan.cron)
         _demand(well_formed and _ever_comes(plan.cron), "cron", "must be five fields such as '0 22 * * *'")
+
+
+def check_script(name: str) -> None:
+    """Nobody should learn at the first call that a script is missing, or has a slip in it. Raises InputError."""
+    try:
+        load_script(config_dir() / "scripts", name)
+    except ConfigError as error:
+        raise InputError("script", f"{name!r} cannot be used; `dialer doctor` says why") from error
 
 
 def _ever_comes(cron: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,22 +23,28 @@ _STYLES = {CampaignState.RUNNING: "green", CampaignState.PAUSED: "yellow", Campa
 
 
 def show_campaign(
-    console: Console, campaign: CampaignRow, counts: Mapping[OrderState, int] | None, now: datetime
+    console: Console,
+    campaign: CampaignRow,
+    counts: Mapping[OrderState, int] | None,
+    now: datetime,
+    *,
+    with_plan: bool = True,
 ) -> None:
     """Print it; `counts` None: its orders are not of interest."""
     console.print(Text.assemble((campaign.name, "bold"), "  ", (campaign.state, _STYLES.get(campaign.state, "cyan"))))
     table = Table.grid(padding=(0, 3))
-    for name, value in _plan_in_words(campaign.plan).items():
+    for name, value in _plan_in_words(campaign.plan).items() if with_plan else ():
         table.add_row(Text(f"  {name}", style="dim"), Text(value))
     if counts is not None:
         table.add_row(Text("  orders", style="dim"), Text(_orders_in_words(counts)))
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     console.print(Text(what_happens_next(campaign, counts, now)))
 
 
 def what_happens_next(campaign: CampaignRow, counts: Mapping[OrderState, int] | None, now: datetime) -> str:
     """What it waits for, or what to do to get it going."""
-    name, opening = campaign.name, coming_opening(campaign, now)
+    name, opening = as_word(campaign.name), coming_opening(campaign, now)
     if counts is not None and not sum(counts.values()):
         return f"It has no orders yet: dialer import FILE --campaign {name}"
     by_itself = "" if opening is None else f"Opens by itself {_moment(opening, campaign.plan.window)}. "
@@ -47,6 +55,11 @@ def what_happens_next(campaign: CampaignRow, counts: Mapping[OrderState, int] | 
     if campaign.state is CampaignState.STOPPED:
         return "It was stopped for good: what was left has been skipped."
     return _of_running(campaign, now)
+
+
+def as_word(name: str) -> str:
+    """A name as it is typed in a shell."""
+    return name if re.fullmatch(r"[\w.-]+", name) else shlex.quote(name)
 
 
 def _of_running(campaign: CampaignRow, now: datetime) -> str:

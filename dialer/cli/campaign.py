@@ -58,6 +58,10 @@ def _changed(plan: CampaignPlan, options: dict[str, Any]) -> CampaignPlan:
     """The plan with the options that were given."""
     given = {key: value for key, value in options.items() if value is not None}
     given |= {key: given[key] or None for key in ("cron", "caller_id") if key in given}
+    if "script" in given:
+        from dialer.campaigns import check_script
+
+        check_script(given["script"])
     if "weekdays" in given:
         given["weekdays"] = tuple(int(day) for day in given["weekdays"])
     given |= {key: None for key in ("valid_from", "valid_until") if given.get(key) == NO_DAY}
@@ -134,7 +138,7 @@ def _add_move(verb: str, help_text: str) -> None:
         from dialer import campaigns
 
         move = getattr(campaigns, verb)
-        _print_one(with_ledger(lambda ledger: move(ledger, name)), as_json=as_json)
+        _print_one(with_ledger(lambda ledger: move(ledger, name)), as_json=as_json, with_plan=False)
 
 
 _add_move("start", "Start calling (inside the calling window).")
@@ -164,6 +168,7 @@ def redial_command(
     They are copied: NAME keeps its orders, decisions and report. Options may be given several times.
     """
     from dialer.campaigns import Selection, redial
+    from dialer.cli._campaign_view import as_word
 
     chosen = Selection(tuple(map(OrderState, states)), tuple(map(Decision, decisions)), order_ids)
     done = with_ledger(lambda ledger: redial(ledger, name, into, chosen))
@@ -172,7 +177,7 @@ def redial_command(
         return
     click.echo(f"{done.accepted:,} orders are in campaign {into!r} now ({done.duplicates:,} were there already).")
     if done.created:
-        click.echo(f"It was made with the plan of {name!r}, as a draft: dialer campaign start {into}")
+        click.echo(f"It was made with the plan of {name!r}, as a draft: dialer campaign start {as_word(into)}")
 
 
 async def _counts(ledger: Ledger, campaign: CampaignRow) -> dict[OrderState, int]:
@@ -208,10 +213,12 @@ def _sums(counts: dict[OrderState, int]) -> list[str]:
     return [f"{count:,}" for count in (sum(counts.values()), live, to_call, *ended)]
 
 
-def _print_one(campaign: CampaignRow, counts: dict[OrderState, int] | None = None, *, as_json: bool) -> None:
+def _print_one(
+    campaign: CampaignRow, counts: dict[OrderState, int] | None = None, *, as_json: bool, with_plan: bool = True
+) -> None:
     from dialer.cli._campaign_view import show_campaign
 
     if as_json:
         print_json(_facts(campaign, counts))
     else:
-        show_campaign(Console(highlight=False), campaign, counts, datetime.now(UTC))
+        show_campaign(Console(highlight=False), campaign, counts, datetime.now(UTC), with_plan=with_plan)

@@ -13,7 +13,8 @@ from rich.console import Console
 from dialer.cli._common import json_option, print_json
 from dialer.demo.campaign import DemoPlan, DemoResult, run_demo
 from dialer.demo.view import ProgressView
-from dialer.settings import config_dir
+from dialer.settings import config_dir, settings
+from dialer.telemetry import configure_logging
 
 
 @click.command("demo")
@@ -44,6 +45,7 @@ def command(
 
     Exit code 0 only if every order came to its end and the audit is clean.
     """
+    configure_logging(settings(), interactive=True)
     console = Console(stderr=as_json)
     folder = out or Path("out") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 - the user's own clock
     plan = DemoPlan(

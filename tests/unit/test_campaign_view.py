@@ -73,3 +73,14 @@ def test_the_plan_is_told_in_words() -> None:
         "42 = 40 new + 2 waiting",
     ):
         assert words in said
+
+
+def test_a_name_of_several_words_is_quoted_where_it_is_to_be_typed() -> None:
+    row = replace(campaign(), name="ночь, повтор")
+    assert what_happens_next(row, SOME, NOW).endswith("dialer campaign start 'ночь, повтор'")
+
+
+def test_a_move_is_answered_without_the_plan() -> None:
+    out = io.StringIO()
+    show_campaign(Console(file=out, width=120), campaign(CampaignState.PAUSED), None, NOW, with_plan=False)
+    assert out.getvalue().splitlines() == ["ночь  paused", "Places no calls until: dialer campaign resume ночь"]

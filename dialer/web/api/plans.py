@@ -6,12 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
 
-from dialer.campaigns import coming_opening
-from dialer.conversation.script import load_script
+from dialer.campaigns import check_script, coming_opening
 from dialer.domain.campaign import CampaignPlan
 from dialer.domain.order import OrderState
 from dialer.domain.policy import CallingWindow
-from dialer.errors import ConfigError, InputError
+from dialer.errors import InputError
 from dialer.ledger.campaigns import CampaignRow, plan_to_json
 from dialer.settings import config_dir
 from dialer.web.api.schemas import Campaign, PlanFields, Window
@@ -34,7 +33,7 @@ def changed_plan(plan: CampaignPlan, wanted: PlanFields) -> CampaignPlan:
     if "retry_countdowns_s" in given:
         given["retry_countdowns_s"] = tuple(given["retry_countdowns_s"])
     if "script" in given:
-        _check_script(given["script"])
+        check_script(given["script"])
     if wanted.window is not None:
         given["window"] = _window(plan.window, wanted.window)
     return replace(plan, **given)
@@ -59,14 +58,6 @@ def _contradiction(field: str, reason: str) -> HttpProblem:
     return HttpProblem(409, f"{field}: {reason}", errors=[FieldProblem(field=field, reason=reason)])
 
 
-def _check_script(name: str) -> None:
-    """Nobody should learn at the first call that a script has a slip in it."""
-    try:
-        load_script(config_dir() / "scripts", name)
-    except ConfigError as error:
-        raise InputError("script", f"{name!r} cannot be used; `dialer doctor` says why") from error
-
-
 def usable_scripts() -> list[str]:
     """Names of the scripts that a campaign can have."""
     names = sorted(path.stem for path in (config_dir() / "scripts").glob("*.yaml"))
@@ -75,7 +66,7 @@ def usable_scripts() -> list[str]:
 
 def _is_usable(name: str) -> bool:
     try:
-        _check_script(name)
+        check_script(name)
     except InputError:
         return False
     return True

@@ -39,7 +39,7 @@ def _json(*words: str, text: str | None = None) -> Any:
 
 def test_a_campaign_is_created_with_every_setting_and_changed() -> None:
     options = {
-        "--script": "other",
+        "--script": "personal",
         "--from": "09:30",
         "--to": "20",
         "--timezone": "Asia/Omsk",
@@ -61,7 +61,7 @@ def test_a_campaign_is_created_with_every_setting_and_changed() -> None:
 
     assert made["window"] | {"start": "09:30:00", "end": "20:00:00", "timezone": "Asia/Omsk"} == made["window"]
     assert made["window"]["weekdays"] == [1, 2, 3]
-    assert (made["state"], made["script"], made["lines"], made["cron"]) == ("draft", "other", 7, "0 22 * * *")
+    assert (made["state"], made["script"], made["lines"], made["cron"]) == ("draft", "personal", 7, "0 22 * * *")
     assert (made["retry_countdowns_s"], made["calls_per_second"]) == ([60, 120], 2.5)
     assert (made["ring_timeout_s"], made["max_call_s"], made["check_order"]) == (20, 90, False)
     assert (changed["cron"], changed["lines"], changed["max_call_s"]) == (None, 9, 90)
@@ -87,6 +87,7 @@ def test_a_campaign_goes_through_its_life() -> None:
         (("campaign", "start", "nobody"), "nobody"),
         (("campaign", "create", "x", "--lines", "0"), "lines"),
         (("campaign", "create", "x", "--cron", "soon"), "cron"),
+        (("campaign", "create", "x", "--script", "nope"), "script"),
         (("dnc", "add", "112"), "phone"),
     ],
 )
