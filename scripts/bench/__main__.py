@@ -11,7 +11,7 @@ import argparse
 import subprocess
 import sys
 
-MEASUREMENTS = ("live_calls", "live_load", "answer_burst", "provider_death")
+MEASUREMENTS = ("live_calls", "live_load", "answer_burst", "provider_death", "comparison")
 
 
 def main() -> int:

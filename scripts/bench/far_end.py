@@ -65,6 +65,18 @@ class Ear:
                 await asyncio.sleep(0.01)
 
 
+def players(side: Path) -> Any:
+    """Customers who answer at once and play their side (slin) blindly."""
+    pcm = side.read_bytes()
+
+    async def live(phone: Phone) -> None:
+        await phone.answer()
+        phone.send(pcm)
+        await phone.spoken()
+
+    return lambda _number: live
+
+
 def edges_s(pcm: bytes) -> tuple[float, float]:
     """Where a phrase's sound begins and ends, in seconds."""
     samples = np.abs(np.frombuffer(pcm, "<i2").astype(np.int32))
@@ -148,7 +160,8 @@ async def _serve(kind: str, given: dict[str, Any]) -> None:
             announce(ready, {"base_url": provider.base_url})
             await stop.wait()
     elif kind == "simulator":
-        async with SimulatedPbx(customers(notes)) as pbx:
+        playing = given.get("plays")
+        async with SimulatedPbx(players(Path(playing)) if playing else customers(notes)) as pbx:
             announce(ready, {"url": pbx.ari_url, "username": pbx.username, "password": pbx.password})
             await stop.wait()
     else:

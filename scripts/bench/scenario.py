@@ -67,6 +67,12 @@ def customer_side(sounds: Path) -> NDArray[np.int16]:
     return np.concatenate([*pieces, _silence(TAIL_S)])
 
 
+def phrase_ends_s(sounds: Path) -> list[float]:
+    """When each phrase's recording ends, in seconds from the answer."""
+    lengths = [turn.pause_s + len(_samples(path)) / RATE_HZ for turn, path in zip(TURNS, files(sounds), strict=True)]
+    return [float(end) for end in np.cumsum(lengths)]
+
+
 def words_of(heard_s: float) -> str:
     """The words of the phrase whose audio is so long: a recogniser without a model, and without a memory."""
     return min(TURNS, key=lambda turn: abs(turn.heard_s - heard_s)).words

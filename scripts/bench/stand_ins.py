@@ -57,6 +57,11 @@ def order(phone: str) -> Order:
     return Order(order_id=ORDER_ID, phone=phone, amount=Decimal(AMOUNT))
 
 
+def scenario_script(folder: Path) -> Script:
+    """The scenario's script, kept in `folder`."""
+    return script_of(folder, SCRIPT)
+
+
 def order_script(folder: Path) -> OrderScript:
     """What the bot says in the scenario."""
-    return script_of(folder, SCRIPT).for_order(order("+79160000000"), "Твой выбор")
+    return scenario_script(folder).for_order(order("+79160000000"), "Твой выбор")

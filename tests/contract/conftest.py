@@ -35,8 +35,6 @@ class Pbx:
     """A PBX under test: how to reach it, and its far side's record of dials."""
 
     kind: str
-    #: How audio travels: `ari.media`.
-    media: str
     url: str
     username: str
     password: str
@@ -50,7 +48,6 @@ class Pbx:
                     "url": self.url,
                     "username": self.username,
                     "password": self.password,
-                    "media": self.media,
                     "reconnect_min_s": 0.05,
                     "reconnect_max_s": 0.2,
                     **ari,
@@ -79,27 +76,13 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAster
         yield running
 
 
-def _pbxs(*media: str) -> list[Any]:
-    return [
-        pytest.param(f"{kind}-{one}", marks=[pytest.mark.asterisk] if kind == "asterisk" else [])
-        for kind in ("simulated", "asterisk")
-        for one in media
-    ]
-
-
-#: For tests of what happens before there is any audio: the way that it would take makes no difference.
-before_audio = pytest.mark.parametrize("pbx", _pbxs("websocket"), indirect=True)
-
-
-@pytest.fixture(params=_pbxs("websocket", "audiosocket"))
+@pytest.fixture(params=["simulated", pytest.param("asterisk", marks=pytest.mark.asterisk)])
 async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
-    """Each test runs on both, with audio both ways; after it nothing may be left on either."""
-    kind, _, media = request.param.partition("-")
-    if kind == "simulated":
+    """Each test runs on both; after it nothing may be left on either."""
+    if request.param == "simulated":
         async with SimulatedPbx(contract_callees) as simulated:
             found = Pbx(
-                kind,
-                media,
+                "simulated",
                 simulated.ari_url,
                 simulated.username,
                 simulated.password,
@@ -111,8 +94,7 @@ async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
     real: EmbeddedAsterisk = request.getfixturevalue("asterisk")
     before = len(real.far_side_calls())
     found = Pbx(
-        kind,
-        media,
+        "asterisk",
         real.url,
         real.username,
         real.password,
