@@ -109,6 +109,7 @@ PHRASES: dict[Cue, str] = {
         никак нет
     """,
     Cue.RIGHT: """
+        как и было
         по план
         =все по план
         план прежний|тот
@@ -234,6 +235,8 @@ PHRASES: dict[Cue, str] = {
         @refuse @confirm_inf
     """,
     Cue.ACCEPT: """
+        @deliver когда хотите|удобно|угодно
+        @deliver в любой время|день
         @deliver =скорее
         =скорее @deliver
         @deliver

@@ -6,6 +6,7 @@ from dialer.understanding.lexicon.cues import Cue
 
 PHRASES: dict[Cue, str] = {
     Cue.DOUBT: """
+        не мочь.1 точно? сказать|обещать|определиться|решить
         =скорее
         почти @cancel|@refuse|@confirm|@take_i|передумать.past|решить.past|раздумать.past
         пока @cancel|@cancel_inf|@refuse|@drop|@confirm|@confirm_please|@deliver|@take_i|да|нет|верно|=все|что
@@ -62,6 +63,7 @@ PHRASES: dict[Cue, str] = {
         интересно
     """,
     Cue.HOLD: """
+        ага|угу|да|хорошо|ладно сейчас
         подождать.impr|погодить.impr|постоять.impr|обождать.impr|подожди|погоди|постой
         секунда|секундочка|секундочку|сек|секунду
         минута|минутка|минуточка|минутку|минуточку
@@ -76,6 +78,11 @@ PHRASES: dict[Cue, str] = {
         дайте минуту|секунду
     """,
     Cue.HYPOTHESIS: """
+        ждать.1 =тебя|=тебе
+        =тебя ждать.1
+        @deliver =меня|=тебя|=себя
+        @fit =вам|=тебе
+        =вам|=тебе @fit
         надо|нужно|обязательно|должен|обязан @confirm_inf
         @confirm_inf надо|нужно|обязательно
         @cancel|@drop|@refuse только

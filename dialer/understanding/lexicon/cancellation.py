@@ -28,6 +28,7 @@ PHRASES: dict[Cue, str] = {
         не @deliver ничего
     """,
     Cue.CANCEL: """
+        нет =его|=ее|=этот @cancel
         просьба отменить.inf
         убедительный просьба @cancel_inf
         отказ|отмена писать.impr|поставить.impr|ставить.impr
@@ -79,6 +80,9 @@ PHRASES: dict[Cue, str] = {
         @confirm|@confirm_please =что @cancel|@refuse
     """,
     Cue.DECLINE: """
+        да уже? больше? не @wanted|@topical
+        да не @topical уже
+        да уже? неактуально|неактуальный|неактуальный.short уже?
         более не @wanted|@topical
         потерять.past актуальность
         отпала надобность|нужда|необходимость|потребность

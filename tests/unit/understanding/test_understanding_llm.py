@@ -233,6 +233,15 @@ async def test_a_decision_that_only_the_model_sees_is_asked_back() -> None:
     assert reading.confidence == UNSUPPORTED_CONFIDENCE
 
 
+async def test_a_decision_that_the_words_leave_in_doubt_is_asked_back() -> None:
+    model = ScriptedModel(Reading(Action.CONFIRM, {}, Source.LLM, 1.0))
+
+    reading = await RulesThenModel(model).understand("за две тысячи подтвержу", question())
+
+    assert model.asked == 1
+    assert reading.confidence == UNSUPPORTED_CONFIDENCE
+
+
 async def test_a_decision_against_the_words_is_dropped() -> None:
     model = ScriptedModel(Reading(Action.CONFIRM, {}, Source.LLM, 1.0))
 
