@@ -38,6 +38,7 @@ class Processes:
         command = guard_argv(
             [sys.executable, *argv],
             lock=str(self._lock_path),
+            hold=False,
             pid_file=str(self.folder / f"{name}.pid"),
             stop_signal=int(signal.SIGTERM),
             stop_timeout_s=stop_timeout_s,

@@ -5,7 +5,8 @@ user of the server holds a shared lock on one file; the guard waits for the excl
 when the last user has let go or died, by whatever signal. It then ends the server. Should the guard itself be
 killed, the parent-death signal ends the server (Linux).
 
-SPEC is JSON: `argv`; `lock` (the users' lock file; null runs the command once, to its end); `pid_file`; `user` (to
+SPEC is JSON: `argv`; `lock` (the users' lock file; null runs the command once, to its end); `hold` (false lets go of
+it at once, so that other guards of the same lock end their servers at the same time); `pid_file`; `user` (to
 run as; null keeps the present one); `search` (true keeps the right to pass folders closed to that user);
 `stop_signal`; `stop_timeout_s`. Folders in `remove` are deleted at the end.
 """
@@ -69,10 +70,14 @@ def _before_exec(spec: dict[str, Any], parent: int, stop_signal: int) -> None:
         os._exit(1)
 
 
-def _stop_when_unused(lock: str, child: subprocess.Popen[bytes], stop_signal: int, timeout_s: float) -> None:
-    """Wait for the last user to go, end the server, and hold the lock until this process ends."""
+def _stop_when_unused(
+    lock: str, child: subprocess.Popen[bytes], stop_signal: int, timeout_s: float, *, hold: bool
+) -> None:
+    """Wait for the last user to go and end the server; with `hold`, nobody gets the lock before this process ends."""
     handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
+    if not hold:
+        os.close(handle)
     child.send_signal(stop_signal)
     try:
         child.wait(timeout_s)
@@ -92,7 +97,10 @@ def main() -> int:
     if spec.get("lock"):
         timeout_s = float(spec.get("stop_timeout_s", 10.0))
         threading.Thread(
-            target=_stop_when_unused, args=(spec["lock"], child, stop_signal, timeout_s), daemon=True
+            target=_stop_when_unused,
+            args=(spec["lock"], child, stop_signal, timeout_s),
+            kwargs={"hold": bool(spec.get("hold", True))},
+            daemon=True,
         ).start()
     code = child.wait()
     for folder in spec.get("remove", []):
