@@ -37,7 +37,18 @@ class Patience:
     def wait(self, answer_timeout_s: float) -> None:
         """Wait for an answer for this long after all has been heard, by the clock: a silent line sends no frames."""
         self.stop_waiting()
-        self._silence = self._loop.call_later(self._speaker.left_s() + answer_timeout_s, self._emit, Silence())
+        self._wait(answer_timeout_s, answer_timeout_s)
+
+    def _wait(self, seconds: float, answer_timeout_s: float) -> None:
+        self._silence = self._loop.call_later(self._speaker.left_s() + seconds, self._waited, answer_timeout_s)
+
+    def _waited(self, answer_timeout_s: float) -> None:
+        """When the wait began, the question may not even have been handed over: it was over later than that."""
+        missing_s = answer_timeout_s - self._speaker.silent_s
+        if missing_s > 0:
+            self._wait(missing_s, answer_timeout_s)
+        else:
+            self._emit(Silence())
 
     def stop_waiting(self) -> None:
         """Somebody speaks, or nothing is asked any more."""

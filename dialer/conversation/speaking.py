@@ -75,11 +75,17 @@ class Speaker:
         self._paused = False
         self.over = asyncio.Event()
         self.over.set()
+        self._over_at = now()
 
     @property
     def speaking(self) -> bool:
         """Whether something is still to be heard."""
         return not self.over.is_set()
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago the last of it was heard, or dropped; 0 while something is still to be heard."""
+        return 0.0 if self.speaking else self._now() - self._over_at
 
     @property
     def paused(self) -> bool:
@@ -162,7 +168,7 @@ class Speaker:
             if sentence.mark == mark:
                 break
         if self._sentences and self._sentences[-1].mark == mark:
-            self.over.set()
+            self._end()
 
     async def pause(self) -> None:
         """Fall silent at once, ready to go on."""
@@ -196,7 +202,7 @@ class Speaker:
             await self._line.flush()
         self._paused = False
         self._sentences = [sentence for sentence in self._sentences if sentence.heard]
-        self.over.set()
+        self._end()
 
     async def close(self) -> None:
         """The call is over: stop handing audio over."""
@@ -217,4 +223,9 @@ class Speaker:
                 await asyncio.wait_for(self.over.wait(), self.left_s() + MARK_GRACE_S)
             except TimeoutError:
                 if not self._paused and self.left_s() == 0.0:
-                    self.over.set()
+                    self._end()
+
+    def _end(self) -> None:
+        if self.speaking:
+            self._over_at = self._now()
+            self.over.set()

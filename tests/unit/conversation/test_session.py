@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,14 @@ def test_silence_is_timed_by_the_clock_and_ends_with_an_operator() -> None:
     assert talk.outcome.decision is Decision.NEEDS_OPERATOR
     assert talk.outcome.data["reason"] == "silence"
     assert world.line.now < 90
+
+
+def test_an_answer_is_waited_for_from_the_end_of_a_question_however_short_it_was() -> None:
+    world, _ = call(stays_silent)
+
+    waits = [later - end for (_, end), (later, _) in pairwise(world.line.heard)]
+    assert len(waits) >= 4
+    assert min(waits) > 4.5
 
 
 def test_the_last_word_counts() -> None:
