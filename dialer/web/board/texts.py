@@ -124,12 +124,15 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Outside calling hours ({z}). Calls go on {n}.",
     ),
     "notice_over": ("Последний день кампании прошёл.", "The campaign's last day is over."),
-    "notice_trunk": ("Линия связи {n} отдыхает до {m} после сбоев.", "Trunk {n} rests until {m} after failures."),
+    "notice_trunk": (
+        "Линия связи {n} отдыхает до {m} после сбоев: по ней новых звонков нет.",
+        "Trunk {n} rests until {m} after failures: it gets no new calls.",
+    ),
     "notice_slow": ("{n}: сбой. Новых звонков меньше.", "{n} is failing. Fewer calls are started."),
     "notice_stopped": ("{n}: сбой. Новых звонков нет.", "{n} is failing. No new calls are started."),
     "notice_late": (
-        "{n} ждут звонка уже {m}, а линии свободны. Проверьте: dialer doctor.",
-        "{n} have waited for {m} although lines are free. Look with: dialer doctor.",
+        "Без звонка уже {m}: {n}, хотя линии свободны. Проверьте: dialer doctor.",
+        "Not called for {m}: {n}, although lines are free. Look with: dialer doctor.",
     ),
     "notice_empty": (
         "Заказов пока нет: dialer import ФАЙЛ --campaign {n}, или API.",
@@ -139,8 +142,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "calls_csv": ("Звонки (CSV)", "Calls (CSV)"),
     "redial": ("Обзвонить их ещё раз", "Call them again"),
     "redial_lead": (
-        "{n} из этого списка станут новой кампанией с теми же настройками. Здесь всё останется как есть.",
-        "{n} of this list become a new campaign with the same plan. Here everything stays as it is.",
+        "Новая кампания с теми же настройками: {n} из этого списка. Здесь всё останется как есть.",
+        "A new campaign with the same plan: {n} of this list. Here everything stays as it is.",
     ),
     "redial_into": ("Новая кампания", "New campaign"),
     "redial_name": ("{n}, повтор", "{n}, again"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CANCELLED = Outcome(Disposition.ANSWERED, Decision.CANCELLED, talk_s=16.0)
 OPERATOR = Outcome(Disposition.ANSWERED, Decision.NEEDS_OPERATOR, {"reason": "silence"}, talk_s=60.0)
+_STARTED = "UPDATE campaigns SET started_at = now() - interval '10 min', created_at = now() - interval '10 min'"
 EVIL = '<script>alert("x")</script>'
 
 
@@ -236,3 +237,29 @@ async def test_an_order_is_found_by_its_number_in_any_campaign(ledger: Ledger, s
     assert EVIL not in never.text
     assert "Таких заказов нет" in never.text
     assert (await stranger.get("/board/orders?order=")).headers["Location"] == "/board"
+
+
+async def test_the_board_says_what_keeps_a_campaign_from_calling(ledger: Ledger, app: FastAPI) -> None:
+    await make_campaign(ledger, 1, name="night", now=await ledger.now())
+
+    async def told(*statements: str) -> str:
+        async with ledger.begin() as tx:
+            for statement in statements:
+                await tx.exec_driver_sql(statement)
+        app.state.snapshots.forget()
+        async with client_of(app, None) as client:
+            await log_in(client)
+            page = (await client.get("/board/campaigns/1?lang=ru")).text
+        return re.sub(r"\s+", " ", " ".join(re.findall(r'class="notice[^>]*>([^<]+)<', page)))
+
+    assert await told() == ""
+    assert "1 заказ, хотя линии свободны" in await told("UPDATE orders SET due_at = now() - interval '5 min'", _STARTED)
+    lost = await told(
+        "INSERT INTO trunks (name, failures, paused_until) VALUES ('default', 5, now() + interval '5 min')",
+        "INSERT INTO providers (worker, provider, healthy, since, reported_at) "
+        "VALUES ('calls@a', 'hearing', false, now() - interval '5 min', now())",
+    )
+    assert "Линия связи default отдыхает" in lost
+    assert "Распознавание речи: сбой. Новых звонков нет." in lost
+    assert "линии свободны" not in lost
+    assert "Пауза" in await told("UPDATE campaigns SET state = 'paused'")
