@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -30,6 +30,7 @@ from dialer.speech.phrase_bank import PhraseBankRecognizer
 from dialer.speech.ports import Recognizer
 from dialer.speech.voice import Voice
 from dialer.telephony.nodes import NodeSwitches
+from dialer.telephony.ports import Switch
 from dialer.telephony.switch import AriSwitch
 from dialer.understanding.service import RulesThenModel
 
@@ -81,6 +82,21 @@ def watched_providers(settings: Settings, session: SessionPorts) -> list[calls.W
     return watched
 
 
+class ConnectedSwitch(Switch, Protocol):
+    """A switch with its connection to the PBX."""
+
+    async def start(self) -> None:
+        """Connect; a PBX that is away is no error."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+
+
+def make_switch(settings: Settings) -> ConnectedSwitch:
+    """This worker's PBX."""
+    return AriSwitch(settings)
+
+
 def make_ledger(settings: Settings) -> Ledger:
     """The ledger; raises ConfigError without a database URL (the command line starts an embedded one)."""
     if not settings.database_url:
@@ -117,7 +133,7 @@ class Runtime:
         self._settings = settings
         self._ledger = make_ledger(settings)
         self._orders = make_orders_api(settings)
-        self._switch: AriSwitch | None = None
+        self._switch: ConnectedSwitch | None = None
         self._nodes = NodeSwitches({name: settings.on_node(name) for name in settings.node_lines})
         self._calls: calls.CallPorts | None = None
         self._keepers: list[asyncio.Task[None]] = []
@@ -142,7 +158,7 @@ class Runtime:
             min_confidence=settings.understanding.min_confidence,
             operator_endpoint=settings.operator_endpoint,
         )
-        self._switch = AriSwitch(settings)
+        self._switch = make_switch(settings)
         await self._switch.start()
         self._calls = calls.CallPorts(
             ledger=self._ledger,

@@ -14,11 +14,14 @@ from workers.loop_host import current_runtime, run_on_loop
 #: A place_call message older than this is dropped by the worker; upkeep publishes the attempt again. Far above what
 #: the clocks of two machines may differ by (see `workers.schedule`).
 PLACE_CALL_EXPIRES_S = 900
+#: Messages that go to Redis in one pipeline (RabbitMQ takes them one by one). If it fails, nobody knows which of them
+#: have arrived: upkeep publishes those again that nobody claims.
+PUBLISH_TOGETHER = 500
 
 
 def publish(released: Sequence[Released]) -> None:
     """Publish attempts for the call workers of their nodes. Called only after the ledger's commit."""
-    with app.producer_or_acquire() as producer:
+    with app.producer_or_acquire() as producer, producer.batch(PUBLISH_TOGETHER):
         for attempt in released:
             place_call.apply_async(
                 (attempt.attempt_id,), queue=calls_queue(attempt.node), expires=PLACE_CALL_EXPIRES_S, producer=producer

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
+from dialer.calls.gathering import Gathering
 from dialer.conversation.comprehension import SessionPorts
 from dialer.conversation.script import Script
 from dialer.domain.outcome import Decision
 from dialer.ledger.store import Ledger
 from dialer.settings import Settings
 from dialer.telephony.ports import Switch
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class OrderLookup(Protocol):
@@ -53,6 +58,7 @@ class CallPorts:
     #: Set when the process is told to end: live calls go on to their ends, nothing more is dialed.
     draining: bool = False
     clock: Callable[[], float] = time.monotonic
+    _gatherings: dict[Any, Gathering[Any, Any]] = field(default_factory=dict)
 
     def hold(self, attempt_id: str, asked_at: float) -> None:
         """The ledger has given or renewed a lease that was asked for at `asked_at` (by `clock`)."""
@@ -65,3 +71,11 @@ class CallPorts:
         calling the customer by then.
         """
         return not self.draining and self.clock() < self.held_until.get(attempt_id, 0.0)
+
+    async def together(self, work: Callable[[CallPorts, Sequence[T]], Awaitable[Sequence[R]]], item: T) -> R:
+        """`work` on this item, and on those of other calls that come meanwhile: see `Gathering`."""
+        gathering = self._gatherings.get(work)
+        if gathering is None:
+            gathering = self._gatherings[work] = Gathering(partial(work, self))
+        result: R = await gathering.add(item)
+        return result

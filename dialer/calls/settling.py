@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -24,6 +27,15 @@ log = structlog.get_logger(__name__)
 SETTLE_PATIENCE_S = 120.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    job: AttemptJob
+    outcome: Outcome
+    artifacts: dict[str, Any]
+    #: None: as the policy says.
+    step: NextStep | None
+
+
 async def settle(
     ports: CallPorts,
     job: AttemptJob,
@@ -38,11 +50,12 @@ async def settle(
     had been settled by someone else. Raises LedgerError when PostgreSQL refuses for good, or (without a decision) for
     too long.
     """
+    ending = _Ending(job, outcome, artifacts or {}, step)
     give_up_at = time.monotonic() + SETTLE_PATIENCE_S
     pause_s = 0.1
     while True:
         try:
-            won = await _settle_once(ports, job, outcome, artifacts or {}, step)
+            won = await ports.together(_settle_all, ending)
         except LedgerError as error:
             if error.permanent or (outcome.decision is None and time.monotonic() >= give_up_at):
                 raise  # upkeep ends the attempt when its lease has run out, with what was noted
@@ -55,28 +68,28 @@ async def settle(
             return won
 
 
-async def _settle_once(
-    ports: CallPorts, job: AttemptJob, outcome: Outcome, artifacts: dict[str, Any], step: NextStep | None
-) -> bool:
+async def _settle_all(ports: CallPorts, endings: Sequence[_Ending]) -> list[bool]:
     async with ports.ledger.begin() as tx:
         now = await database_now(tx)
-        follows = step or next_step(
-            outcome,
-            attempt_number=job.number,
-            now=now,
-            countdowns_s=job.campaign.plan.retry_countdowns_s,
-            window=job.campaign.plan.window,
-            timezone=job.order.timezone,
-            time_scale=ports.settings.time_scale,
-        )
-        if outcome.decision is Decision.DO_NOT_CALL:
-            await dnc.add(tx, job.order.phone, reason="asked in a call", now=now)
-        return await claims.settle_attempt(
-            tx,
-            attempt_id=job.attempt_id,
-            worker=ports.worker,
-            outcome=outcome,
-            step=follows,
-            now=now,
-            artifacts=artifacts,
-        )
+        for ending in endings:
+            if ending.outcome.decision is Decision.DO_NOT_CALL:
+                await dnc.add(tx, ending.job.order.phone, reason="asked in a call", now=now)
+        rows = [
+            claims.Ending(one.job.attempt_id, one.outcome, one.step or _follows(ports, one, now), one.artifacts)
+            for one in endings
+        ]
+        won = await claims.settle_attempts(tx, rows, worker=ports.worker, now=now)
+    return [ending.job.attempt_id in won for ending in endings]
+
+
+def _follows(ports: CallPorts, ending: _Ending, now: datetime) -> NextStep:
+    plan = ending.job.campaign.plan
+    return next_step(
+        ending.outcome,
+        attempt_number=ending.job.number,
+        now=now,
+        countdowns_s=plan.retry_countdowns_s,
+        window=plan.window,
+        timezone=ending.job.order.timezone,
+        time_scale=ports.settings.time_scale,
+    )

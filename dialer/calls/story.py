@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -38,8 +39,9 @@ async def run_attempt(ports: CallPorts, attempt_id: str) -> None:
     if ports.draining:
         await _hand_back(ports, attempt_id)
         return
-    job = await _claim(ports, attempt_id)
+    job = await ports.together(_claim_all, attempt_id)
     if job is None:
+        log.info("attempt_not_claimed", attempt_id=attempt_id)
         return
     bound = structlog.contextvars.bound_contextvars(attempt_id=attempt_id, order=job.order_pk, campaign=job.campaign.id)
     with bound:
@@ -74,17 +76,16 @@ async def _tell(ports: CallPorts, job: AttemptJob) -> None:
     await settle(ports, job, outcome, artifacts=artifacts)
 
 
-async def _claim(ports: CallPorts, attempt_id: str) -> AttemptJob | None:
+async def _claim_all(ports: CallPorts, attempt_ids: Sequence[str]) -> list[AttemptJob | None]:
     asked_at = ports.clock()
     async with ports.ledger.begin() as tx:
         lease_s = ports.settings.calls.lease_s
         now, node = await database_now(tx), ports.settings.ari.node
-        job = await claims.claim_attempt(tx, attempt_id, ports.worker, now=now, lease_s=lease_s, node=node)
-    if job is None:
-        log.info("attempt_not_claimed", attempt_id=attempt_id)
-    else:
+        jobs = await claims.claim_attempts(tx, attempt_ids, ports.worker, now=now, lease_s=lease_s, node=node)
+    for attempt_id in jobs:
         ports.hold(attempt_id, asked_at)
-    return job
+    # A message may have come twice: only one of its readers gets the job.
+    return [jobs.pop(attempt_id, None) for attempt_id in attempt_ids]
 
 
 async def _settled_in_shop(ports: CallPorts, job: AttemptJob) -> Skip | None:

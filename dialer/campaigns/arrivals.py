@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,17 +49,18 @@ async def import_orders(
     """
     batch_id = await _open(ledger, campaign_name, source, now, create_if_missing)
     accepted = duplicates = 0
-    async for batch in _each(batches):
-        async with ledger.begin() as tx:
-            moment = now or await database_now(tx)
-            campaign = await campaign_for_orders(tx, campaign_name, moment)
-            done = await orders.insert_orders(tx, campaign.id, batch_id, batch, moment)
-            if done.accepted:
-                await reopen_finished(tx, campaign, moment)
-        accepted += done.accepted
-        duplicates += len(done.duplicates)
-        if on_batch is not None:
-            on_batch(done)
+    async with aclosing(_each(batches)) as each:
+        async for batch in each:
+            async with ledger.begin() as tx:
+                moment = now or await database_now(tx)
+                campaign = await campaign_for_orders(tx, campaign_name, moment)
+                done = await orders.insert_orders(tx, campaign.id, batch_id, batch, moment)
+                if done.accepted:
+                    await reopen_finished(tx, campaign, moment)
+            accepted += done.accepted
+            duplicates += len(done.duplicates)
+            if on_batch is not None:
+                on_batch(done)
     return ImportCounts(accepted, duplicates)
 
 
@@ -106,10 +108,21 @@ async def reopen_finished(tx: AsyncConnection, campaign: CampaignRow, now: datet
         await rows.set_state(tx, campaign.id, again, only_from=[CampaignState.FINISHED], now=now)
 
 
-async def _each(batches: Batches) -> AsyncIterator[Sequence[Order]]:
+async def _each(batches: Batches) -> AsyncGenerator[Sequence[Order]]:
+    """The batches; of a plain iterable the next is read (in a thread) while PostgreSQL takes in the one before."""
     if isinstance(batches, AsyncIterable):
         async for batch in batches:
             yield batch
-    else:
-        for batch in batches:
-            yield batch
+        return
+    source = iter(batches)
+    coming = asyncio.ensure_future(asyncio.to_thread(next, source, None))
+    try:
+        while True:
+            read: Sequence[Order] | None = await asyncio.shield(coming)
+            if read is None:
+                return
+            coming = asyncio.ensure_future(asyncio.to_thread(next, source, None))
+            yield read
+    finally:
+        # Reading cannot be interrupted, and whoever owns the file closes it after us.
+        await asyncio.gather(coming, return_exceptions=True)

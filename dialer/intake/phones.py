@@ -7,7 +7,8 @@ could change the meaning of a dial string. Validity is judged by Google's number
 from __future__ import annotations
 
 import re
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
@@ -92,6 +93,8 @@ def _international(text: str) -> str:
 
 def _validated(number: str, allowed_prefixes: tuple[str, ...]) -> str:
     """The number as E.164 if the numbering plan knows it as an ordinary subscriber's number."""
+    if "7" in allowed_prefixes and _russian_mobile().fullmatch(number):
+        return number  # nearly every row of an import: a third of its time
     parsed = _parsed(number)
     if str(parsed.country_code) not in allowed_prefixes:
         raise InputError(FIELD, f"звонки в страну с кодом +{parsed.country_code} не разрешены")
@@ -104,6 +107,13 @@ def _validated(number: str, allowed_prefixes: tuple[str, ...]) -> str:
     if e164 != number:
         raise InputError(FIELD, "такого номера не бывает: проверьте код и число цифр")
     return e164
+
+
+@cache
+def _russian_mobile() -> re.Pattern[str]:
+    """E.164 mobile numbers of Russia, by the plan's own pattern."""
+    plan: Any = phonenumbers.PhoneMetadata.metadata_for_region("RU")
+    return re.compile(rf"\+7(?=9)(?:{plan.mobile.national_number_pattern})")
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber:

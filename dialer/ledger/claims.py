@@ -21,16 +21,18 @@ from dialer.domain.policy import CallAgain, NextStep, Skip
 from dialer.ledger.campaigns import plan_from_json
 from dialer.ledger.orders import order_from_row
 from dialer.ledger.release import DAILY_CAP, Released, next_day, release_due
-from dialer.ledger.settlement import settle_attempt
+from dialer.ledger.settlement import Ending, settle_attempt, settle_attempts
 from dialer.ledger.stored import Stored
 
 __all__ = [
     "DAILY_CAP",
     "AttemptJob",
     "CampaignJob",
+    "Ending",
     "ExpiredAttempt",
     "Released",
     "claim_attempt",
+    "claim_attempts",
     "expired_attempts",
     "forbidden_meanwhile",
     "hand_back",
@@ -40,19 +42,25 @@ __all__ = [
     "renew_leases",
     "republish_stale",
     "settle_attempt",
+    "settle_attempts",
 ]
 
+#: Whoever holds a row's lock takes it, ends it or publishes it again: there is nothing to wait for.
 _CLAIM = text(
     """
-    WITH mine AS (
-        UPDATE attempts SET worker = :worker, claimed_at = :now, lease_until = :until,
+    WITH free AS (
+        SELECT id FROM attempts WHERE id = ANY(:ids) AND claimed_at IS NULL AND ended_at IS NULL
+        ORDER BY id FOR UPDATE SKIP LOCKED
+    ), mine AS (
+        UPDATE attempts a SET worker = :worker, claimed_at = :now, lease_until = :until,
             node = coalesce(CAST(:node AS text), node)
-        WHERE id = :id AND claimed_at IS NULL AND ended_at IS NULL
-        RETURNING order_pk, campaign_id, number, node, day
+        FROM free WHERE a.id = free.id
+        RETURNING a.id, order_pk, campaign_id, number, node, day
     ), dialing AS (
         UPDATE orders o SET state = 'dialing' FROM mine WHERE o.id = mine.order_pk AND o.state = 'queued' RETURNING o.*
     )
-    SELECT dialing.*, mine.order_pk, mine.number, mine.node, mine.day, c.name, c.plan, c.state AS campaign_state,
+    SELECT dialing.*, mine.id AS attempt_id, mine.order_pk, mine.number, mine.node, mine.day, c.name, c.plan,
+        c.state AS campaign_state,
         EXISTS (SELECT 1 FROM do_not_call d WHERE d.phone = dialing.phone) AS forbidden,
         coalesce((SELECT p.dials FROM phone_days p WHERE p.phone = dialing.phone AND p.day = mine.day), 0) AS dials,
         (SELECT t.paused_until FROM trunks t WHERE t.name = mine.node AND t.paused_until > :now) AS paused_until,
@@ -76,9 +84,14 @@ _NOTE = text(
 _HAND_BACK = text(
     "UPDATE attempts SET published_at = 'epoch' WHERE id = :id AND claimed_at IS NULL AND ended_at IS NULL"
 )
+#: Locked in the same order as by settlements.
 _RENEW = text(
-    "UPDATE attempts SET lease_until = :until "
-    "WHERE id = ANY(:ids) AND worker = :worker AND ended_at IS NULL RETURNING id"
+    """
+    WITH ours AS (
+        SELECT id FROM attempts WHERE id = ANY(:ids) AND worker = :worker AND ended_at IS NULL ORDER BY id FOR UPDATE
+    )
+    UPDATE attempts a SET lease_until = :until FROM ours WHERE a.id = ours.id RETURNING a.id
+    """
 )
 _FORBIDDEN = text(
     "SELECT a.id FROM attempts a JOIN orders o ON o.id = a.order_pk JOIN do_not_call d ON d.phone = o.phone "
@@ -138,35 +151,48 @@ class ExpiredAttempt:
     timezone: str | None
 
 
-async def claim_attempt(
+async def claim_attempts(
     tx: AsyncConnection,
-    attempt_id: str,
+    attempt_ids: Collection[str],
     worker: str,
     now: datetime,
     lease_s: float,
     *,
     node: str | None = None,
     daily_cap: int = DAILY_CAP,
-) -> AttemptJob | None:
-    """Take a published attempt for dialing; None if another worker has it, it has ended, or it may not be dialed now.
+) -> dict[str, AttemptJob]:
+    """Take published attempts for dialing; left out are those that another has, that have ended or must not be dialed.
 
-    `node` is the worker's own: from now on the attempt is bound to it, whatever node it was released for. In the last
-    case (campaign not running, window closed, number on the do-not-call list or at its daily cap, trunk paused, node
-    drained) the attempt ends as not_dialed in this transaction and its order waits or is skipped.
+    `node` is the worker's own: from now on the attempts are bound to it, whatever node they were released for. In the
+    last case (campaign not running, window closed, number on the do-not-call list or at its daily cap, trunk paused,
+    node drained) the attempt ends as not_dialed in this transaction and its order waits or is skipped.
     """
     until = now + timedelta(seconds=lease_s)
-    claim = {"id": attempt_id, "worker": worker, "now": now, "until": until, "node": node}
-    row = (await tx.execute(_CLAIM, claim)).mappings().first()
-    if row is None:
-        return None
-    plan = plan_from_json(row["name"], row["plan"])
-    instead = _what_forbids(row, plan, now, daily_cap)
-    if instead is not None:
-        outcome = Outcome(Disposition.NOT_DIALED)
-        await settle_attempt(tx, attempt_id=attempt_id, worker=worker, outcome=outcome, step=instead, now=now)
-        return None
+    claim = {"ids": list(attempt_ids), "worker": worker, "now": now, "until": until, "node": node}
+    jobs: dict[str, AttemptJob] = {}
+    instead: list[Ending] = []
+    for row in (await tx.execute(_CLAIM, claim)).mappings().all():
+        plan = plan_from_json(row["name"], row["plan"])
+        step = _what_forbids(row, plan, now, daily_cap)
+        if step is None:
+            jobs[row["attempt_id"]] = _job(row, plan)
+        else:
+            instead.append(Ending(row["attempt_id"], Outcome(Disposition.NOT_DIALED), step))
+    if instead:
+        await settle_attempts(tx, instead, worker=worker, now=now)
+    return jobs
+
+
+async def claim_attempt(
+    tx: AsyncConnection, attempt_id: str, worker: str, now: datetime, lease_s: float, **options: Any
+) -> AttemptJob | None:
+    """`claim_attempts` for one."""
+    return (await claim_attempts(tx, [attempt_id], worker, now, lease_s, **options)).get(attempt_id)
+
+
+def _job(row: RowMapping, plan: CampaignPlan) -> AttemptJob:
     return AttemptJob(
-        attempt_id=attempt_id,
+        attempt_id=row["attempt_id"],
         order_pk=row["order_pk"],
         order=order_from_row(row),
         campaign=CampaignJob(row["campaign_id"], row["name"], plan),

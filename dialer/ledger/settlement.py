@@ -1,8 +1,9 @@
-"""The end of an attempt: attempt, order and the message to the shop (or the next due time) in one statement."""
+"""The end of attempts: attempt, order and the message to the shop (or the next due time) in one statement."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,47 +26,96 @@ from dialer.ledger.trunks import trunk_failed
 #: Dispositions that tell nothing about the trunk: nothing was dialed, or nobody knows.
 _SAYS_NOTHING_OF_TRUNK = UNCOUNTED | {Disposition.LOST}
 
+#: Joined by `id = ANY`: each row is found by its key, whatever the planner believes of the tables.
 _SETTLE = text(
     """
-    WITH ended AS (
-        UPDATE attempts SET ended_at = :now, disposition = :disposition, decision = :decision, counted = :counted,
-            cause = :cause, talk_s = :talk_s, data = :data, artifacts = :artifacts, lease_until = NULL
-        WHERE id = :id AND ended_at IS NULL
+    WITH told AS (
+        SELECT * FROM jsonb_to_recordset(:endings) AS ending (id text, disposition text, decision text, counted boolean,
+            cause smallint, talk_s float8, data jsonb, artifacts jsonb, reached boolean, forbids boolean, state text,
+            skip_reason text, due_at timestamptz, status text, told_data jsonb)
+    ), locked AS (
+        SELECT id FROM attempts WHERE id = ANY(:ids) AND ended_at IS NULL
             AND (CAST(:worker AS text) IS NULL OR worker = :worker)
             AND (CAST(:expired_before AS timestamptz) IS NULL OR lease_until < :expired_before)
-        RETURNING id, order_pk, campaign_id, node, day
+        ORDER BY id FOR UPDATE
+    ), ended AS (
+        UPDATE attempts a SET ended_at = :now, disposition = told.disposition, decision = told.decision,
+            counted = told.counted, cause = told.cause, talk_s = told.talk_s, data = told.data,
+            artifacts = told.artifacts, lease_until = NULL
+        FROM locked JOIN told USING (id) WHERE a.id = locked.id
+        RETURNING a.id, a.order_pk, a.campaign_id, a.node, a.day
     ), fate AS (
-        SELECT ended.*, c.state = 'stopped' AND CAST(:state AS text) = 'waiting' AS stopped
-        FROM ended JOIN campaigns c ON c.id = ended.campaign_id
+        SELECT ended.id AS attempt_id, ended.order_pk, ended.node, ended.day, told.*,
+            CASE WHEN c.state = 'stopped' AND told.state = 'waiting' THEN 'skipped' ELSE told.state END AS next_state,
+            CASE WHEN c.state = 'stopped' AND told.state = 'waiting' THEN 'stopped' ELSE told.skip_reason END AS reason
+        FROM ended JOIN told USING (id) JOIN campaigns c ON c.id = ended.campaign_id
     ), moved AS (
         UPDATE orders o SET
-            state = CASE WHEN fate.stopped THEN 'skipped' ELSE :state END,
-            skip_reason = CASE WHEN fate.stopped THEN 'stopped' ELSE CAST(:skip_reason AS text) END,
-            ended_at = CASE WHEN fate.stopped OR :state <> 'waiting' THEN CAST(:now AS timestamptz) END,
-            due_at = coalesce(CAST(:due_at AS timestamptz), o.due_at),
-            attempts = o.attempts + CAST(:counted AS boolean)::int,
-            disposition = :disposition, decision = :decision
+            state = fate.next_state,
+            skip_reason = fate.reason,
+            ended_at = CASE WHEN fate.next_state <> 'waiting' THEN CAST(:now AS timestamptz) END,
+            due_at = coalesce(fate.due_at, o.due_at),
+            attempts = o.attempts + fate.counted::int,
+            disposition = fate.disposition, decision = fate.decision
         FROM fate WHERE o.id = fate.order_pk
-        RETURNING o.id, o.order_id, o.phone, o.campaign_id, fate.id AS attempt_id, fate.node, fate.day
-    ), told AS (
+        RETURNING o.id, o.order_id, o.phone, o.campaign_id, fate.attempt_id, fate.node, fate.day, fate.disposition,
+            fate.counted, fate.reached, fate.forbids, fate.status, fate.told_data
+    ), shop AS (
         INSERT INTO outbox (order_pk, campaign_id, order_id, status, data, idempotency_key, due_at, created_at)
-        SELECT id, campaign_id, order_id, :status, :told_data, attempt_id, :now, :now FROM moved
-        WHERE CAST(:status AS text) IS NOT NULL
+        SELECT id, campaign_id, order_id, status, told_data, attempt_id, :now, :now FROM moved
+        WHERE status IS NOT NULL
     ), dialed AS (
-        INSERT INTO phone_days AS p (day, phone, dials) SELECT day, phone, 1 FROM moved WHERE :counted
-        ON CONFLICT (day, phone) DO UPDATE SET dials = p.dials + 1
+        INSERT INTO phone_days AS p (day, phone, dials) SELECT day, phone, count(*) FROM moved WHERE counted
+        GROUP BY day, phone
+        ON CONFLICT (day, phone) DO UPDATE SET dials = p.dials + excluded.dials
     ), forbidden AS (
         INSERT INTO do_not_call (phone, reason, added_at) SELECT phone, 'asked on the phone', :now FROM moved
-        WHERE :forbids ON CONFLICT (phone) DO NOTHING
+        WHERE forbids ON CONFLICT (phone) DO NOTHING
     ), mended AS (
         UPDATE trunks t SET failures = 0, paused_until = NULL FROM moved
-        WHERE t.name = moved.node AND t.failures > 0 AND :reached
+        WHERE t.name = moved.node AND t.failures > 0 AND moved.reached
     )
-    SELECT node FROM moved
+    SELECT attempt_id, node, disposition FROM moved
     """
-).bindparams(
-    bindparam("data", type_=Stored), bindparam("artifacts", type_=Stored), bindparam("told_data", type_=Stored)
-)
+).bindparams(bindparam("endings", type_=Stored))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one attempt ended, and what becomes of its order."""
+
+    attempt_id: str
+    outcome: Outcome
+    step: NextStep
+    artifacts: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def settle_attempts(
+    tx: AsyncConnection,
+    endings: Sequence[Ending],
+    *,
+    worker: str | None,
+    now: datetime,
+    expired_before: datetime | None = None,
+) -> set[str]:
+    """End open attempts and move their orders on; returns the ids of those that were ended by this.
+
+    Nothing changes for one that has ended already, is not `worker`'s, or (with `expired_before`) whose lease has
+    been renewed meanwhile. Decided and unreachable orders get their one outbox row here; do_not_call puts the number
+    on the list; an order that would wait in a stopped campaign is skipped instead.
+    """
+    values = {
+        "endings": [_told(ending) for ending in endings],
+        "ids": [ending.attempt_id for ending in endings],
+        "worker": worker,
+        "expired_before": expired_before,
+        "now": now,
+    }
+    rows = (await tx.execute(_SETTLE, values)).all()
+    for row in rows:
+        if row.disposition == Disposition.TRUNK_FAILURE:
+            await trunk_failed(tx, row.node, now)
+    return {row.attempt_id for row in rows}
 
 
 async def settle_attempt(
@@ -79,32 +129,27 @@ async def settle_attempt(
     artifacts: Mapping[str, Any] | None = None,
     expired_before: datetime | None = None,
 ) -> bool:
-    """End an open attempt as `outcome` says and move its order on as `step` says.
+    """`settle_attempts` for one; False if it was not ended by this."""
+    ending = Ending(attempt_id, outcome, step, artifacts or {})
+    return bool(await settle_attempts(tx, [ending], worker=worker, now=now, expired_before=expired_before))
 
-    False, and nothing changed, if it has ended already, is not `worker`'s, or (with `expired_before`) its lease has
-    been renewed meanwhile. Decided and unreachable orders get their one outbox row here; do_not_call puts the number
-    on the list; an order that would wait in a stopped campaign is skipped instead.
-    """
-    counted = outcome.disposition not in UNCOUNTED
-    values: dict[str, Any] = {
-        "id": attempt_id,
-        "worker": worker,
-        "expired_before": expired_before,
-        "now": now,
+
+def _told(ending: Ending) -> dict[str, Any]:
+    """One row of the statement's input."""
+    outcome = ending.outcome
+    return {
+        "id": ending.attempt_id,
         "disposition": outcome.disposition,
         "decision": outcome.decision,
         "cause": outcome.cause,
         "talk_s": outcome.talk_s,
         "data": outcome.data,
-        "artifacts": dict(artifacts or {}),
-        "counted": counted,
+        "artifacts": dict(ending.artifacts),
+        "counted": outcome.disposition not in UNCOUNTED,
         "reached": outcome.disposition not in _SAYS_NOTHING_OF_TRUNK,
         "forbids": outcome.decision is Decision.DO_NOT_CALL,
+        **_fate(outcome, ending.step),
     }
-    row = (await tx.execute(_SETTLE, values | _fate(outcome, step))).first()
-    if row is not None and outcome.disposition is Disposition.TRUNK_FAILURE:
-        await trunk_failed(tx, row.node, now)
-    return row is not None
 
 
 def _fate(outcome: Outcome, step: NextStep) -> dict[str, Any]:
@@ -118,7 +163,7 @@ def _fate(outcome: Outcome, step: NextStep) -> dict[str, Any]:
             told = {"disposition": outcome.disposition, **outcome.data}
             return fate | {"state": OrderState.UNREACHABLE, "status": STATUS_UNREACHABLE, "told_data": told}
         case CallAgain(due_at) if outcome.decision is None:
-            return fate | {"state": OrderState.WAITING, "due_at": due_at}
+            return fate | {"state": OrderState.WAITING, "due_at": due_at.isoformat()}
         case Skip(reason) if outcome.decision is None:
             return fate | {"state": OrderState.SKIPPED, "skip_reason": reason}
     raise ValueError(f"a decision goes with the step Decided and with no other, not {step}")

@@ -1,6 +1,6 @@
 """Run measurements, each in a process of its own: all of them, or those that are named.
 
-    python -m scripts.bench [--quick] [NAME...]
+    python -m scripts.bench [--quick] [--write] [NAME...]
 
 One of them with its own options: `python -m scripts.bench.NAME --help`.
 """
@@ -11,7 +11,12 @@ import argparse
 import subprocess
 import sys
 
-MEASUREMENTS = ("live_calls", "live_load", "answer_burst", "provider_death", "comparison")
+from scripts.bench import report
+
+MEASUREMENTS = (
+    *("live_calls", "live_load", "answer_burst", "provider_death", "comparison"),
+    *("imports", "dispatch", "scale", "start_up"),
+)
 
 
 def main() -> int:
@@ -19,7 +24,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(MEASUREMENTS)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds")
+    parser.add_argument("--write", action="store_true", help="take the newest complete figures over into docs, and end")
     given = parser.parse_args()
+    if given.write:
+        print("docs/performance:", ", ".join(report.write()))
+        return 0
     if unknown := set(given.names) - set(MEASUREMENTS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     failed = []

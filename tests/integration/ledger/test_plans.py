@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import TextClause, text
 
-from dialer.ledger import claims, outbox, recall, release, trunks
+from dialer.domain.outcome import Disposition, Outcome
+from dialer.domain.policy import CallAgain
+from dialer.ledger import claims, outbox, recall, release, settlement, trunks
 from dialer.ledger.store import Ledger
 from tests.support.factories import NOW, make_campaign
 
@@ -40,6 +43,10 @@ _FILL = (
     FROM orders WHERE state = 'decided'
     """,
 )
+_IDS = [f"attempt-{number}" for number in range(100)]
+_ENDINGS = [
+    settlement._told(settlement.Ending(attempt_id, Outcome(Disposition.BUSY), CallAgain(NOW))) for attempt_id in _IDS
+]
 _QUERIES: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "running campaigns": (release._RUNNING, {}),
     "zones": (release._ZONES, {"campaign": 1}),
@@ -47,7 +54,24 @@ _QUERIES: dict[str, tuple[TextClause, dict[str, Any]]] = {
         release.DUE_QUERY,
         {"campaign": 1, "zones": ["", "Asia/Omsk"], "days": [NOW.date()] * 2, "now": NOW, "wanted": 100},
     ),
-    "claim": (claims._CLAIM, {"id": "x", "worker": "w", "now": NOW, "until": NOW, "node": None}),
+    "queue": (
+        release._QUEUE,
+        {
+            "campaign": 1,
+            "now": NOW,
+            "attempt_ids": _IDS,
+            "order_pks": [1] * 100,
+            "numbers": [1] * 100,
+            "nodes": [""] * 100,
+            "days": [NOW.date()] * 100,
+        },
+    ),
+    "claim": (claims._CLAIM, {"ids": _IDS, "worker": "w", "now": NOW, "until": NOW, "node": None}),
+    "renew": (claims._RENEW, {"ids": _IDS, "worker": "w", "until": NOW}),
+    "settle": (
+        settlement._SETTLE,
+        {"endings": json.dumps(_ENDINGS), "ids": _IDS, "worker": "w", "expired_before": None, "now": NOW},
+    ),
     "expired": (claims._EXPIRED, {"now": NOW, "limit": 100}),
     "republish": (claims._REPUBLISH, {"now": NOW, "before": NOW, "limit": 100}),
     "nodes": (trunks._STANDING, {"names": ["default"], "now": NOW}),
