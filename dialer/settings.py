@@ -40,6 +40,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class AudioSocketSettings(Section):
+    """Where a call worker waits for an Asterisk that connects to it for audio (AudioSocket, TCP, not encrypted)."""
+
+    #: Address to listen on; empty: the one from which this machine reaches Asterisk.
+    host: str = ""
+    #: First port; each worker process of a machine takes the next free one, of a hundred. 0: any free port.
+    port: int = Field(default=0, ge=0, le=65535)
+    #: HOST or HOST:PORT that Asterisk is told to connect to; empty: where the worker listens.
+    advertise: str = ""
+
+
 class AriSettings(Section):
     """One Asterisk node's REST interface."""
 
@@ -50,6 +61,9 @@ class AriSettings(Section):
     node: str = "default"
     #: Dial string; `{number}` is a validated E.164 number without the plus sign.
     endpoint: str = "PJSIP/{number}@trunk"
+    #: How audio travels; `auto`: by WebSocket where Asterisk has that (20.16, 22.6 or newer), else by AudioSocket.
+    media: Literal["auto", "websocket", "audiosocket"] = "auto"
+    audiosocket: AudioSocketSettings = AudioSocketSettings()
     request_timeout_s: float = 5.0
     reconnect_min_s: float = 0.2
     reconnect_max_s: float = 10.0

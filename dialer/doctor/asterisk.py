@@ -1,15 +1,20 @@
-"""One Asterisk node: its REST interface, version, modules and trunk."""
+"""One Asterisk node: its REST interface, version, modules, audio and trunk."""
 
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable
 
 from dialer.doctor.finding import Finding, State, failed, ok, warning
 from dialer.doctor.registration import check_registration
-from dialer.errors import AriError, AriUnavailableError
+from dialer.errors import AriError, AriUnavailableError, MediaError
 from dialer.settings import Settings
 from dialer.telephony.ari import AriClient
+from dialer.telephony.audio_choice import choose, possible, release, running_modules, what_to_load
+from dialer.telephony.audio_port import AudioHandlers, AudioKind
+from dialer.telephony.audiosocket import AudioSocketDoor
+from dialer.telephony.leg import ABSOLUTE_TIMEOUT
 
 #: What a call needs, by what for.
 NEEDED_MODULES = {
@@ -17,8 +22,7 @@ NEEDED_MODULES = {
     "res_ari_bridges": "joining customer and bot",
     "res_ari_events": "events",
     "res_stasis": "applications",
-    "res_http_websocket": "events and media",
-    "chan_websocket": "media",
+    "res_http_websocket": "events",
     "bridge_softmix": "mixing",
     "bridge_holding": "a channel waits in it while it is being dialed",
     "func_timeout": "the cap on a call's life",
@@ -26,21 +30,20 @@ NEEDED_MODULES = {
     "codec_resample": "audio formats",
 }
 _FOR_TECHNOLOGY = {"PJSIP": {"chan_pjsip": "SIP", "res_pjsip_session": "SIP", "res_rtp_asterisk": "audio over SIP"}}
-#: First release of each branch with the media WebSocket's JSON messages.
-_FIRST_MINOR = {20: 16, 21: 11, 22: 6}
-_VERSION = re.compile(r"(\d+)\.(\d+)")
 _ENDPOINT = re.compile(r"(\w+)/(?:[^/@]*@)?([\w.-]+)")
 
 
 async def check_asterisk(node: str, settings: Settings) -> list[Finding]:
-    """Reachable, the right version, everything loaded, the trunk there."""
+    """Reachable, the right version, everything loaded, a way for audio, the trunk there."""
     check = "asterisk" if node == "default" else f"asterisk {node}"
     ari = AriClient(settings.ari, "dialer-doctor")
     try:
         info = await ari.info()
-        findings = [_version(check, str(info.get("system", {}).get("version", "")))]
-        running = await _running_modules(ari)
-        findings.append(_modules(check, running, settings.ari.endpoint))
+        version = str(info.get("system", {}).get("version", ""))
+        running = await running_modules(ari)
+        findings = [_version(check, version), _modules(check, running, settings.ari.endpoint)]
+        if running is not None:
+            findings.append(await _audio(ari, check.replace("asterisk", "audio"), version, running))
         trunk = check.replace("asterisk", "trunk")
         findings.append(await _trunk(ari, trunk, settings.ari.endpoint, running))
         if findings[-1].state is State.OK and "res_pjsip_outbound_registration" in (running or ()):
@@ -64,29 +67,16 @@ def _advice(error: AriError) -> str:
 
 
 def _version(check: str, text: str) -> Finding:
-    found = _VERSION.match(text)
-    if found is None:
-        return warning(check, f"unknown version {text!r}", "Needed: 20.16, 22.6 or later.")
-    major, minor = int(found[1]), int(found[2])
-    if major < min(_FIRST_MINOR) or minor < _FIRST_MINOR.get(major, 0):
-        return failed(check, f"version {text}", "Its media WebSocket is too old: update to 20.16, 22.6 or later.")
+    if release(text) is None:
+        return warning(check, f"unknown version {text!r}", "Needed: 18 or later.")
+    if not any(possible(kind, text) for kind in AudioKind):
+        return failed(check, f"version {text}", "It is too old for audio: update to 18 or later.")
     return ok(check, f"version {text}")
 
 
-async def _running_modules(ari: AriClient) -> set[str] | None:
-    """Names without .so; None if this Asterisk does not list them."""
-    try:
-        listed = await ari.modules()
-    except AriError as error:
-        if error.status == 404:
-            return None
-        raise
-    return {str(module.get("name", "")).removesuffix(".so") for module in listed if module.get("status") == "Running"}
-
-
-def _modules(check: str, running: set[str] | None, endpoint: str) -> Finding:
+def _modules(check: str, running: frozenset[str] | None, endpoint: str) -> Finding:
     if running is None:
-        return warning(check, "does not list its modules", "Nothing to do if this is the simulated PBX.")
+        return warning(check, "does not list its modules", "Load res_ari_asterisk.so (modules.conf).")
     needed = NEEDED_MODULES | _FOR_TECHNOLOGY.get(endpoint.partition("/")[0], {})
     missing = {name: purpose for name, purpose in needed.items() if name not in running}
     if not missing:
@@ -99,7 +89,39 @@ def _loads(names: Iterable[str]) -> str:
     return ", ".join(f"load = {name}.so" for name in names)
 
 
-async def _trunk(ari: AriClient, check: str, endpoint: str, running: set[str] | None) -> Finding:
+async def _audio(ari: AriClient, check: str, version: str, running: frozenset[str]) -> Finding:
+    """Which way audio takes, and whether Asterisk finds the way to us where it has to connect."""
+    wanted = ari.settings.media
+    kind = choose(wanted, version, running)
+    if kind is None:
+        way = "no way" if wanted == "auto" else f"not by {wanted}, as DIALER_ARI__MEDIA demands,"
+        return failed(check, f"{way} with version {version} and its modules", what_to_load(wanted, version, running))
+    if kind is AudioKind.WEBSOCKET:
+        return ok(check, "by WebSocket (chan_websocket)")
+    return await _asterisk_connects(ari, check)
+
+
+async def _asterisk_connects(ari: AriClient, check: str) -> Finding:
+    """Let Asterisk connect to this machine as it would for a call; nobody is called."""
+    door, address = AudioSocketDoor(ari), "this machine"
+    advice = "Let TCP through from Asterisk to here, or correct DIALER_ARI__AUDIOSOCKET__HOST, __PORT, __ADVERTISE."
+    try:
+        address = (await door.start()).address
+        events = await ari.open_events()  # else Asterisk complains that nobody wants the channel
+        try:
+            offer = await door.offer(f"doctor-{secrets.token_hex(4)}-audio", {ABSOLUTE_TIMEOUT: "5"})
+            audio = await offer.connect(AudioHandlers(lambda _pcm: None, lambda _mark: None, lambda: None))
+            await audio.close()
+        finally:
+            await events.close()
+    except (MediaError, AriError) as error:
+        return failed(check, f"Asterisk does not connect to {address} (AudioSocket): {error}", advice)
+    finally:
+        await door.close()
+    return ok(check, f"by AudioSocket (chan_audiosocket): Asterisk connects to {address}")
+
+
+async def _trunk(ari: AriClient, check: str, endpoint: str, running: frozenset[str] | None) -> Finding:
     """The endpoint that the dial string names. State: Asterisk's own (offline: no contact answers)."""
     named = _ENDPOINT.fullmatch(endpoint.replace("{number}", "0"))
     if named is None or named[1] != "PJSIP":

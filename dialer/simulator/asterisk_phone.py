@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from dialer.errors import AriError
 from dialer.telephony.ari import AriClient
-from dialer.telephony.media import MediaSocket
+from dialer.telephony.audio_choice import AudioDoor
+from dialer.telephony.audio_port import Audio, AudioHandlers
 
 #: Begins the ids of our media channels, which enter the same application as the customers' channels.
 MEDIA_PREFIX = "ear-"
@@ -51,16 +52,22 @@ class AsteriskPhone:
     """Implements `Phone` on one channel. `entered` waits until a channel is in the application."""
 
     def __init__(
-        self, ari: CustomersAri, channel_id: str, number: str, entered: Callable[[str], Awaitable[None]]
+        self,
+        ari: CustomersAri,
+        audio: AudioDoor,
+        channel_id: str,
+        number: str,
+        entered: Callable[[str], Awaitable[None]],
     ) -> None:
         self.number = number
         self.on_audio: Callable[[bytes], None] = lambda _pcm: None
         self._ari = ari
+        self._audio = audio
         self._channel_id = channel_id
         self._media_id = media_id(channel_id)
         self._bridge_id = f"{MEDIA_PREFIX}bridge-{channel_id}"
         self._entered = entered
-        self._media: MediaSocket | None = None
+        self._media: Audio | None = None
         self._to_say: asyncio.Queue[bytes] = asyncio.Queue()
         self._speaker: asyncio.Task[None] | None = None
         self._unheard = 0
@@ -107,19 +114,17 @@ class AsteriskPhone:
         await self._ari.destroy_bridge(self._bridge_id)
 
     async def _connect(self) -> None:
-        """Join the channel with a media WebSocket, once."""
+        """Give the channel an ear and a mouth, once."""
         if self._media is not None:
             return
-        connection_id = await self._ari.external_media(self._media_id, {})
-        self._media = await MediaSocket.connect(
-            self._ari, connection_id, on_audio=self._hear, on_mark=self._said, on_closed=self._spoken.set
-        )
+        offer = await self._audio.offer(self._media_id, {})
+        self._media = await offer.connect(AudioHandlers(self._hear, self._said, self._spoken.set))
         await self._entered(self._media_id)
         await self._ari.create_bridge(self._bridge_id)
         await self._ari.add_to_bridge(self._bridge_id, self._channel_id, self._media_id)
         self._speaker = asyncio.create_task(self._speak(self._media), name=f"speaker-{self._channel_id}")
 
-    async def _speak(self, media: MediaSocket) -> None:
+    async def _speak(self, media: Audio) -> None:
         while True:
             await media.play(await self._to_say.get())
             await media.mark("said")

@@ -26,6 +26,7 @@ from dialer.simulator.asterisk_phone import MEDIA_PREFIX, AsteriskPhone, Custome
 from dialer.simulator.options import add_world_options, callees_of
 from dialer.simulator.pbx import Callees
 from dialer.simulator.process import announce, die_with_parent, stop_on_signals
+from dialer.telephony.audio_choice import AudioDoor
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ class Customers:
     def __init__(self, ari: CustomersAri, callees: Callees) -> None:
         self.connected = asyncio.Event()
         self._ari = ari
+        self._audio = AudioDoor(ari)
         self._callees = callees
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._entering: dict[str, asyncio.Event] = {}
@@ -57,6 +59,7 @@ class Customers:
                 task.cancel()
             if self._calls:
                 await asyncio.wait(self._calls.values())
+            await self._audio.close()
 
     async def _listen(self) -> None:
         """One connection's life."""
@@ -66,6 +69,7 @@ class Customers:
             log.warning("customers_unreachable", reason=str(error))
             return
         try:
+            self._audio.forget()
             self.connected.set()
             await self._drop_ended_calls()
             async for message in socket:
@@ -101,7 +105,7 @@ class Customers:
 
     async def _live(self, channel_id: str, number: str) -> None:
         """One call, from the first ring to the clean-up."""
-        phone = AsteriskPhone(self._ari, channel_id, number, self._entered)
+        phone = AsteriskPhone(self._ari, self._audio, channel_id, number, self._entered)
         try:
             await self._callees(number)(phone)
         except AriError as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from dialer.errors import AriError, AriUnavailableError, ConflictError, MediaError
 from dialer.settings import AriSettings
@@ -31,6 +32,7 @@ class AriClient:
 
     def __init__(self, settings: AriSettings, app: str) -> None:
         self.app = app
+        self.settings = settings
         self._base = settings.url.rstrip("/")
         secret = f"{settings.username}:{settings.password.get_secret_value()}".encode()
         self._session = aiohttp.ClientSession(
@@ -39,6 +41,12 @@ class AriClient:
             headers={"Authorization": "Basic " + base64.b64encode(secret).decode()},
         )
         self._connect_timeout_s = settings.request_timeout_s
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of Asterisk's HTTP server."""
+        url = URL(self._base)
+        return url.host or "", url.port or 0
 
     async def close(self) -> None:
         """Close all connections."""
@@ -80,23 +88,10 @@ class AriClient:
         """Set a channel variable or function."""
         await self._request("POST", f"/channels/{channel_id}/variable", json={"variable": name, "value": value})
 
-    async def external_media(self, channel_id: str, variables: Mapping[str, str]) -> str:
-        """A media channel (8 kHz signed linear) that waits for our WebSocket; returns its connection id."""
-        body = {
-            "channelId": channel_id,
-            "app": self.app,
-            "external_host": "INCOMING",
-            "transport": "websocket",
-            "encapsulation": "none",
-            "connection_type": "server",
-            "format": "slin",
-            "variables": dict(variables),
-        }
-        snapshot = await self._object("POST", "/channels/externalMedia", json=body)
-        connection_id = snapshot.get("channelvars", {}).get("MEDIA_WEBSOCKET_CONNECTION_ID")
-        if not isinstance(connection_id, str):
-            raise MediaError("the media channel has no connection id: chan_websocket is older than Asterisk 22.6")
-        return connection_id
+    async def external_media(self, channel_id: str, variables: Mapping[str, str], how: Mapping[str, str]) -> Snapshot:
+        """A media channel (8 kHz signed linear) that is connected as `how` says."""
+        body = {"channelId": channel_id, "app": self.app, "format": "slin", "variables": dict(variables), **how}
+        return await self._object("POST", "/channels/externalMedia", json=body)
 
     # -- bridges
 

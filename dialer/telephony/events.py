@@ -33,8 +33,16 @@ _RECONCILE_AT_ONCE = 20
 class AriEvents:
     """Keeps the events WebSocket open and tells listeners what happens to their channels."""
 
-    def __init__(self, ari: AriClient, settings: AriSettings, rng: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        ari: AriClient,
+        settings: AriSettings,
+        rng: random.Random | None = None,
+        on_connecting: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_connecting` is called for each new connection, before it counts as connected."""
         self._ari = ari
+        self._on_connecting = on_connecting
         self._settings = settings
         self._rng = rng or random.Random()
         self._listeners: dict[str, Listener] = {}
@@ -112,6 +120,7 @@ class AriEvents:
         self._socket = socket
         log.info("ari_events_connected", app=self._ari.app)
         try:
+            self._on_connecting()
             await self._reconcile()
             self._connected.set()
             async for message in socket:

@@ -15,10 +15,11 @@ from dialer.domain.outcome import Disposition
 from dialer.errors import AriError, AriUnavailableError, ConflictError, MediaError, TelephonyError
 from dialer.telephony import ids
 from dialer.telephony.ari import AriClient
+from dialer.telephony.audio_choice import AudioDoor
+from dialer.telephony.audio_port import Audio, AudioHandlers, AudioOffer
 from dialer.telephony.dialstring import dial_number
 from dialer.telephony.events import AriEvents, Event
 from dialer.telephony.leg import ABSOLUTE_TIMEOUT, CAUSE_UNKNOWN, Leg, LegEnd
-from dialer.telephony.media import MediaSocket
 from dialer.telephony.ports import DialRequest, DialResult, LineHandlers
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class AriLine:
         self,
         ari: AriClient,
         events: AriEvents,
+        audio: AudioDoor,
         *,
         endpoint: str,
         allowed_prefixes: list[str],
@@ -50,14 +52,15 @@ class AriLine:
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._ari = ari
         self._events = events
+        self._door = audio
         self._endpoint = endpoint
         self._allowed_prefixes = allowed_prefixes
         self._cap_margin_s = cap_margin_s
         self._connect_timeout_s = connect_timeout_s
         self._customer: Leg | None = None
         self._operator: Leg | None = None
-        self._media: MediaSocket | None = None
-        self._making: asyncio.Task[str] | None = None
+        self._media: Audio | None = None
+        self._making: asyncio.Task[AudioOffer] | None = None
         self._media_in_stasis = asyncio.Event()
         self._background: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Task[None] | None = None
@@ -73,6 +76,7 @@ class AriLine:
         number = dial_number(request.phone, self._allowed_prefixes)
         self.attempt_id = request.attempt_id
         await self._events.wait_connected(self._connect_timeout_s)
+        await self._door.ready()
         leg = self._customer = Leg(
             self._ari,
             self._events,
@@ -105,14 +109,8 @@ class AriLine:
         try:
             self._events.listen(ids.media_id(self.attempt_id), self._on_media_event)
             self._making = asyncio.create_task(self._make_bridge_and_media(cap_s), name="ari-media")
-            connection_id = await asyncio.shield(self._making)
-            self._media = await MediaSocket.connect(
-                self._ari,
-                connection_id,
-                on_audio=handlers.on_audio,
-                on_mark=handlers.on_mark,
-                on_closed=self._on_media_closed,
-            )
+            offer = await asyncio.shield(self._making)
+            self._media = await offer.connect(AudioHandlers(handlers.on_audio, handlers.on_mark, self._on_media_closed))
             await asyncio.gather(
                 self._join_bridge(leg), self._ari.set_variable(leg.channel_id, ABSOLUTE_TIMEOUT, cap_s)
             )
@@ -123,18 +121,18 @@ class AriLine:
             raise MediaError(f"answered, but without audio: {error}") from error
         return Disposition.HUNG_UP if leg.ended.done() else None
 
-    async def _make_bridge_and_media(self, cap_s: str) -> str:
+    async def _make_bridge_and_media(self, cap_s: str) -> AudioOffer:
         """Both at once, and both to their ends even when the dial is cancelled: `close` must know what there is."""
-        bridge, connection_id = await asyncio.gather(
+        bridge, offer = await asyncio.gather(
             self._ari.create_bridge(ids.bridge_id(self.attempt_id)),
-            self._ari.external_media(ids.media_id(self.attempt_id), {ABSOLUTE_TIMEOUT: cap_s}),
+            self._door.offer(ids.media_id(self.attempt_id), {ABSOLUTE_TIMEOUT: cap_s}),
             return_exceptions=True,
         )
         if isinstance(bridge, BaseException):
             raise bridge
-        if isinstance(connection_id, BaseException):
-            raise connection_id
-        return connection_id
+        if isinstance(offer, BaseException):
+            raise offer
+        return offer
 
     async def _join_bridge(self, leg: Leg) -> None:
         """Both channels into the bridge, once the media channel is in our application."""

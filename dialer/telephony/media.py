@@ -2,7 +2,7 @@
 
 What Asterisk does with each command is written down in docs/telephony.md. Its queue holds 1000 frames and drops
 silently what does not fit, so this side counts: every stretch of audio is followed by a mark, and at most
-`WINDOW_FRAMES` are ever on the way. XOFF and XON are honoured as well.
+`WINDOW_FRAMES` (below Asterisk's XOFF level of 900) are ever on the way. XOFF and XON are honoured as well.
 """
 
 from __future__ import annotations
@@ -10,20 +10,26 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import aiohttp
 import structlog
 
+from dialer.errors import MediaError
 from dialer.telephony.ari import AriClient
+from dialer.telephony.audio_port import FRAME_BYTES, WINDOW_FRAMES, AudioHandlers
 
 log = structlog.get_logger()
 
-FRAME_BYTES = 320
 #: Audio in one message: 200 frames (4 s), below Asterisk's limit of 65,500 bytes.
 MESSAGE_BYTES = 200 * FRAME_BYTES
-#: Frames that may wait in Asterisk (16 s): below its XOFF level of 900.
-WINDOW_FRAMES = 800
+#: How a media channel is made that waits for our connection.
+_HOW = {
+    "external_host": "INCOMING",
+    "transport": "websocket",
+    "encapsulation": "none",
+    "connection_type": "server",
+}
 #: Frames after which a mark of our own is due, so that the count stays true.
 ACK_FRAMES = 50
 
@@ -35,23 +41,13 @@ _FLUSH = '{"command":"FLUSH_MEDIA"}'
 
 
 class MediaSocket:
-    """One connected media WebSocket.
+    """One connected media WebSocket. Implements `Audio`."""
 
-    After it has closed, every command does nothing: the call's end is told elsewhere.
-    """
-
-    def __init__(
-        self,
-        socket: aiohttp.ClientWebSocketResponse,
-        *,
-        on_audio: Callable[[bytes], None],
-        on_mark: Callable[[str], None],
-        on_closed: Callable[[], None],
-    ) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, handlers: AudioHandlers) -> None:
         self._socket = socket
-        self._on_audio = on_audio
-        self._on_mark = on_mark
-        self._on_closed = on_closed
+        self._on_audio = handlers.on_audio
+        self._on_mark = handlers.on_mark
+        self._on_closed = handlers.on_closed
         self.started = asyncio.Event()
         #: Marks on the way: number, frames since the mark before, the caller's name for it if it is his.
         self._marks: deque[tuple[int, int, str | None]] = deque()
@@ -65,22 +61,8 @@ class MediaSocket:
         self._playing = asyncio.Lock()
         self._reader = asyncio.create_task(self._read(), name="media")
 
-    @classmethod
-    async def connect(
-        cls,
-        ari: AriClient,
-        connection_id: str,
-        *,
-        on_audio: Callable[[bytes], None],
-        on_mark: Callable[[str], None],
-        on_closed: Callable[[], None],
-    ) -> MediaSocket:
-        """Connect to a waiting media channel. Raises MediaError."""
-        socket = await ari.open_media(connection_id)
-        return cls(socket, on_audio=on_audio, on_mark=on_mark, on_closed=on_closed)
-
     async def play(self, pcm: bytes) -> None:
-        """Queue audio; waits for room in Asterisk, not for the customer to hear it. Ends early when flushed."""
+        """See `Audio.play`."""
         async with self._playing:
             epoch = self._epoch
             for start in range(0, len(pcm), MESSAGE_BYTES):
@@ -92,7 +74,7 @@ class MediaSocket:
                 await self._send_audio(piece, frames)
 
     async def mark(self, name: str) -> None:
-        """Ask to be told when everything queued so far has been heard."""
+        """See `Audio.mark`."""
         async with self._playing:
             if self._buffering:
                 self._buffering = False
@@ -100,15 +82,15 @@ class MediaSocket:
             await self._send_mark(name)
 
     async def pause(self) -> None:
-        """Stop playing at once; the queue stays."""
+        """See `Audio.pause`."""
         await self._command(_PAUSE)
 
     async def resume(self) -> None:
-        """Go on playing."""
+        """See `Audio.resume`."""
         await self._command(_CONTINUE)
 
     async def flush(self) -> None:
-        """Drop everything queued, marks included, and be ready to play at once."""
+        """See `Audio.flush`."""
         self._epoch += 1
         self._marks.clear()
         self._frames_on_the_way = self._frames_since_mark = 0
@@ -118,7 +100,7 @@ class MediaSocket:
         await self._command(_CONTINUE)  # a flush does not end a pause
 
     async def close(self) -> None:
-        """Close the socket: Asterisk then hangs the media channel up."""
+        """See `Audio.close`."""
         self._on_closed = _nobody
         self._epoch += 1
         self._room.set()
@@ -218,6 +200,27 @@ class MediaSocket:
             if str(number) == correlation_id:
                 break
         self._room.set()
+
+
+class WebSocketOffer:
+    """Implements `AudioOffer`: a media channel that waits for our WebSocket."""
+
+    def __init__(self, ari: AriClient, connection_id: str) -> None:
+        self._ari = ari
+        self._connection_id = connection_id
+
+    @classmethod
+    async def make(cls, ari: AriClient, channel_id: str, variables: Mapping[str, str]) -> WebSocketOffer:
+        """Make the channel. Raises MediaError, AriError and AriUnavailableError."""
+        snapshot = await ari.external_media(channel_id, variables, _HOW)
+        connection_id = snapshot.get("channelvars", {}).get("MEDIA_WEBSOCKET_CONNECTION_ID")
+        if not isinstance(connection_id, str):
+            raise MediaError("the media channel has no connection id: chan_websocket is older than Asterisk 22.6")
+        return cls(ari, connection_id)
+
+    async def connect(self, handlers: AudioHandlers) -> MediaSocket:
+        """See `AudioOffer.connect`."""
+        return MediaSocket(await self._ari.open_media(self._connection_id), handlers)
 
 
 def _nobody() -> None:

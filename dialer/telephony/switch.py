@@ -15,6 +15,7 @@ from dialer.errors import AriError, AriUnavailableError
 from dialer.settings import Settings
 from dialer.telephony import ids
 from dialer.telephony.ari import AriClient, Snapshot
+from dialer.telephony.audio_choice import AudioDoor
 from dialer.telephony.events import AriEvents
 from dialer.telephony.line import AriLine
 
@@ -40,7 +41,8 @@ class AriSwitch:
         self._settings = settings
         self.app = app or app_name()
         self.ari = AriClient(settings.ari, self.app)
-        self.events = AriEvents(self.ari, settings.ari, rng)
+        self._audio = AudioDoor(self.ari)
+        self.events = AriEvents(self.ari, settings.ari, rng, on_connecting=self._audio.forget)
 
     async def start(self) -> None:
         """Connect. A PBX that is away is no error here: connecting goes on, and dialing waits for it."""
@@ -48,12 +50,14 @@ class AriSwitch:
         try:
             await self.events.wait_connected(self._settings.ari.request_timeout_s)
             await self._sweep_bridges()
+            await self._audio.ready()
         except (AriUnavailableError, AriError) as error:
             log.warning("ari_not_ready", app=self.app, reason=str(error))
 
     async def close(self) -> None:
         """Disconnect. Lines must be closed before."""
         await self.events.close()
+        await self._audio.close()
         await self.ari.close()
 
     async def __aenter__(self) -> AriSwitch:
@@ -73,6 +77,7 @@ class AriSwitch:
         return AriLine(
             self.ari,
             self.events,
+            self._audio,
             endpoint=self._settings.ari.endpoint,
             allowed_prefixes=self._settings.calls.allowed_prefixes,
             cap_margin_s=self._settings.calls.cap_margin_s,

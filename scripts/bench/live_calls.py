@@ -117,13 +117,13 @@ def settings_for(given: argparse.Namespace, folder: Path, stack: ExitStack) -> t
     program = None if given.simulator else find_asterisk()
     if program is None:
         pbx = children.start("simulator", notes=str(folder / "notes"))
-        ari = AriSettings(url=pbx["url"], username=pbx["username"], password=pbx["password"])
+        ari = AriSettings(url=pbx["url"], username=pbx["username"], password=pbx["password"], media=given.media)
         kind = "simulated PBX"
     else:
         asterisk = stack.enter_context(EmbeddedAsterisk(folder / "asterisk"))
         login = {"url": asterisk.url, "username": asterisk.username, "password": asterisk.password}
         children.start("asterisk", notes=str(folder / "notes"), **login)
-        ari = AriSettings(**login, endpoint=asterisk.endpoint)
+        ari = AriSettings(**login, endpoint=asterisk.endpoint, media=given.media)
         kind = f"Asterisk {'.'.join(map(str, program.version))}"
     return Settings(
         home=folder,
@@ -264,6 +264,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="one round")
     parser.add_argument("--simulator", action="store_true", help="even where there is an Asterisk")
+    parser.add_argument("--media", choices=["auto", "websocket", "audiosocket"], default="auto", help="the bot's audio")
     parser.add_argument("--provider-delay-ms", type=int, default=200)
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
@@ -272,7 +273,7 @@ def main() -> None:
         settings, kind = settings_for(given, Path(name), stack)
         lines = [int(number) for number in given.calls.split(",")]
         done = uvloop.run(measure(settings, Path(name), lines, rounds))
-    found = [{**figures(this, given.provider_delay_ms), "pbx": kind} for this in done]
+    found = [{**figures(this, given.provider_delay_ms), "pbx": kind, "media": given.media} for this in done]
     OUT.mkdir(parents=True, exist_ok=True)
     with (OUT / "live_calls.jsonl").open("a") as file:
         for one in found:

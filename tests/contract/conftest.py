@@ -35,6 +35,8 @@ class Pbx:
     """A PBX under test: how to reach it, and its far side's record of dials."""
 
     kind: str
+    #: How audio travels: `ari.media`.
+    media: str
     url: str
     username: str
     password: str
@@ -48,6 +50,7 @@ class Pbx:
                     "url": self.url,
                     "username": self.username,
                     "password": self.password,
+                    "media": self.media,
                     "reconnect_min_s": 0.05,
                     "reconnect_max_s": 0.2,
                     **ari,
@@ -76,13 +79,27 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAster
         yield running
 
 
-@pytest.fixture(params=["simulated", pytest.param("asterisk", marks=pytest.mark.asterisk)])
+def _pbxs(*media: str) -> list[Any]:
+    return [
+        pytest.param(f"{kind}-{one}", marks=[pytest.mark.asterisk] if kind == "asterisk" else [])
+        for kind in ("simulated", "asterisk")
+        for one in media
+    ]
+
+
+#: For tests of what happens before there is any audio: the way that it would take makes no difference.
+before_audio = pytest.mark.parametrize("pbx", _pbxs("websocket"), indirect=True)
+
+
+@pytest.fixture(params=_pbxs("websocket", "audiosocket"))
 async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
-    """Each test runs on both; after it nothing may be left on either."""
-    if request.param == "simulated":
+    """Each test runs on both, with audio both ways; after it nothing may be left on either."""
+    kind, _, media = request.param.partition("-")
+    if kind == "simulated":
         async with SimulatedPbx(contract_callees) as simulated:
             found = Pbx(
-                "simulated",
+                kind,
+                media,
                 simulated.ari_url,
                 simulated.username,
                 simulated.password,
@@ -94,7 +111,8 @@ async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
     real: EmbeddedAsterisk = request.getfixturevalue("asterisk")
     before = len(real.far_side_calls())
     found = Pbx(
-        "asterisk",
+        kind,
+        media,
         real.url,
         real.username,
         real.password,

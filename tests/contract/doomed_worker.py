@@ -12,7 +12,7 @@ from dialer.telephony.switch import AriSwitch
 
 
 async def main(task: dict[str, str]) -> None:
-    ari = AriSettings(url=task["url"], username=task["username"], password=task["password"])
+    ari = AriSettings.model_validate({name: task[name] for name in ("url", "username", "password", "media")})
     async with AriSwitch(Settings(ari=ari, calls=CallSettings(cap_margin_s=1.0))) as switch:
         request = DialRequest(task["attempt_id"], "+79000000100", ring_timeout_s=5.0, max_call_s=2.0)
         result = await switch.line().dial(request, LineHandlers())

@@ -11,7 +11,7 @@ from dialer.errors import ConflictError, InputError
 from dialer.telephony.line import AriLine
 from dialer.telephony.ports import DialRequest
 from dialer.telephony.switch import AriSwitch
-from tests.contract.conftest import PATIENCE_S, Dial, Heard, Pbx, attempt_id, eventually, speech
+from tests.contract.conftest import PATIENCE_S, Dial, Heard, Pbx, attempt_id, before_audio, eventually, speech
 
 
 async def dialed_once(pbx: Pbx, number: str) -> None:
@@ -24,6 +24,7 @@ async def dialed_once(pbx: Pbx, number: str) -> None:
     assert pbx.far_side() == [number]
 
 
+@before_audio
 @pytest.mark.parametrize(
     ("number", "disposition", "cause"),
     [
@@ -46,6 +47,7 @@ async def test_a_refused_dial_says_why(
     await dialed_once(pbx, number)
 
 
+@before_audio
 async def test_nobody_answers_within_our_ring_timeout(pbx: Pbx, line: AriLine, dial: Dial, heard: Heard) -> None:
     result = await dial("79000000019", ring_timeout_s=1.0)
 
@@ -81,6 +83,7 @@ async def test_early_media_is_no_answer(line: AriLine, dial: Dial, heard: Heard)
     assert (await dialing).disposition is None
 
 
+@before_audio
 async def test_hanging_up_while_it_rings_ends_the_dial(pbx: Pbx, line: AriLine, dial: Dial, heard: Heard) -> None:
     dialing = asyncio.ensure_future(dial("79000000019"))
     await asyncio.wait_for(heard.rang.wait(), PATIENCE_S)
@@ -91,6 +94,7 @@ async def test_hanging_up_while_it_rings_ends_the_dial(pbx: Pbx, line: AriLine, 
     assert line.ended.done()
 
 
+@before_audio
 async def test_a_cancelled_dial_leaves_nothing(pbx: Pbx, line: AriLine, dial: Dial, heard: Heard) -> None:
     dialing = asyncio.ensure_future(dial("79000000019"))
     await asyncio.wait_for(heard.rang.wait(), PATIENCE_S)
@@ -155,6 +159,7 @@ async def test_a_channel_that_outlived_its_line_is_found_and_ended(
         assert not await other.hangup_attempt(line.attempt_id)
 
 
+@before_audio
 async def test_only_clean_numbers_reach_the_pbx(pbx: Pbx, line: AriLine, heard: Heard) -> None:
     for phone in ("79161234567@x&PJSIP/900", "+112", "+1" + "2025550123"):
         with pytest.raises(InputError):

@@ -21,7 +21,7 @@ async def _states(asterisk: EmbeddedAsterisk, **wrong: Any) -> dict[str, State]:
 
 
 async def test_ours_is_sound(asterisk: EmbeddedAsterisk) -> None:
-    assert await _states(asterisk) == {"asterisk": State.OK, "trunk": State.OK}
+    assert await _states(asterisk) == {"asterisk": State.OK, "audio": State.OK, "trunk": State.OK}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from dialer.domain.outcome import Disposition
 from dialer.telephony.line import AriLine
 from dialer.telephony.ports import DialRequest
 from dialer.telephony.switch import AriSwitch
-from tests.contract.conftest import PATIENCE_S, Dial, Heard, Pbx, attempt_id, eventually, likeness, speech
+from tests.contract.conftest import PATIENCE_S, Dial, Heard, Pbx, attempt_id, before_audio, eventually, likeness, speech
 
 OPERATOR = "PJSIP/79000000130@trunk"
 _DOOMED = Path(__file__).with_name("doomed_worker.py")
@@ -66,6 +66,7 @@ async def test_an_answer_in_the_gap_is_found_afterwards(pbx: Pbx, heard: Heard, 
         await line.close()
 
 
+@before_audio
 async def test_a_refusal_in_the_gap_is_a_lost_attempt(pbx: Pbx, heard: Heard, request: pytest.FixtureRequest) -> None:
     async with AriSwitch(pbx.settings(reconnect_min_s=2.0, reconnect_max_s=2.5)) as switch:
         line = switch.line()
@@ -83,7 +84,8 @@ async def test_the_pbx_ends_the_call_of_a_killed_worker(
     pbx: Pbx, switch: AriSwitch, request: pytest.FixtureRequest
 ) -> None:
     attempt = attempt_id(request)
-    task = {"url": pbx.url, "username": pbx.username, "password": pbx.password, "attempt_id": attempt}
+    login = {"url": pbx.url, "username": pbx.username, "password": pbx.password, "media": pbx.media}
+    task = {**login, "attempt_id": attempt}
     worker = await asyncio.create_subprocess_exec(
         sys.executable, str(_DOOMED), json.dumps(task), stdout=asyncio.subprocess.PIPE
     )

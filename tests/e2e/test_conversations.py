@@ -16,12 +16,18 @@ from dialer.domain.outcome import Decision, Disposition
 from dialer.embedded.asterisk import EmbeddedAsterisk
 from dialer.embedded.asterisk_program import find_asterisk
 from tests.e2e.conversations import Bot, behind_asterisk, bot_for, simulated, world_of
+from tests.support.lesser_asterisk import asterisk_without
 from tests.support.real_parts import missing_asterisk
 
 GREETING = (
     "Здравствуйте! Это интернет-магазин «Твой выбор». Вы оформили заказ номер 45678 на сумму 3 200 рублей. "
     "Хотите подтвердить доставку на 25 ноября по адресу Москва, ул. Лесная, д. 5?"
 )
+CONFIRMED = [
+    ("bot", GREETING),
+    ("customer", "Да, подтверждаю"),
+    ("bot", "Отлично! Заказ подтверждён. Ожидайте звонка курьера. Хорошего дня!"),
+]
 #: What a call of each persona must come to: a decision, or a disposition without one.
 EXPECTED: dict[str, Decision | Disposition] = {
     "confirms": Decision.CONFIRMED,
@@ -56,6 +62,13 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAster
         yield running
 
 
+@pytest.fixture(scope="module")
+def older_asterisk(asterisk: EmbeddedAsterisk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAsterisk]:
+    """Without the media WebSocket: bot and customers talk over AudioSocket."""
+    with asterisk_without(tmp_path_factory.mktemp("older"), "chan_websocket") as running:
+        yield running
+
+
 @pytest.fixture(params=["simulated", pytest.param("asterisk", marks=pytest.mark.asterisk)])
 async def bot(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bot]:
     world = world_of(PERSONAS)
@@ -63,7 +76,7 @@ async def bot(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
         if request.param == "simulated":
             ari = await stack.enter_async_context(simulated(world))
         else:
-            ari = await stack.enter_async_context(behind_asterisk(request.getfixturevalue("asterisk"), world))
+            ari = await stack.enter_async_context(behind_asterisk(request.getfixturevalue(request.param), world))
         yield await stack.enter_async_context(bot_for(ari, world, tmp_path))
 
 
@@ -79,11 +92,7 @@ async def test_the_briefs_two_conversations_word_for_word(bot: Bot, tmp_path: Pa
     confirmed, changed = await asyncio.gather(bot.call(phone_of("confirms")), bot.call(phone_of("changes_address")))
 
     assert isinstance(confirmed, Talk)
-    assert words(confirmed) == [
-        ("bot", GREETING),
-        ("customer", "Да, подтверждаю"),
-        ("bot", "Отлично! Заказ подтверждён. Ожидайте звонка курьера. Хорошего дня!"),
-    ]
+    assert words(confirmed) == CONFIRMED
     assert isinstance(changed, Talk)
     assert words(changed) == [
         ("bot", GREETING),
@@ -98,6 +107,19 @@ async def test_the_briefs_two_conversations_word_for_word(bot: Bot, tmp_path: Pa
     for talk in (confirmed, changed):
         assert talk.outcome.disposition is Disposition.ANSWERED
         _assert_both_sides_are_heard(talk, tmp_path / "call.wav")
+
+
+@pytest.mark.asterisk
+@pytest.mark.parametrize("bot", ["older_asterisk"], indirect=True)
+async def test_an_asterisk_without_the_media_websocket_serves_as_well(
+    bot: Bot, older_asterisk: EmbeddedAsterisk, tmp_path: Path
+) -> None:
+    confirmed = await bot.call(phone_of("confirms"))
+
+    assert isinstance(confirmed, Talk)
+    assert words(confirmed) == CONFIRMED
+    _assert_both_sides_are_heard(confirmed, tmp_path / "call.wav")
+    assert older_asterisk.problems() == []
 
 
 def _assert_both_sides_are_heard(talk: Talk, path: Path) -> None:

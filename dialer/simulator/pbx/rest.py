@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from aiohttp import web
+from yarl import URL
 
+from dialer.simulator.pbx.audiosocket import AudioSocketLeg
 from dialer.simulator.pbx.events import ENTITY_ID
 from dialer.simulator.pbx.model import HANGUP_REASONS, REQUESTED, AriRefusal, Bridge, Channel
 from dialer.simulator.pbx.switch import NewChannel, Switch
 
 _NUMBER = re.compile(r"[/:]\+?(\d{3,15})(?:@|$)")
+_INTERNAL = "An internal error prevented this request from being handled"
 _CALLER = re.compile(r"\+?(\d+)")
 
 
@@ -34,13 +40,15 @@ async def parameters(request: web.Request) -> dict[str, Any]:
 class Rest:
     """The handlers; `routes` lists them below `/ari`."""
 
-    def __init__(self, switch: Switch) -> None:
+    def __init__(self, switch: Switch, modules: Callable[[], Iterable[str]]) -> None:
         self._switch = switch
+        self._modules = modules
 
     def routes(self) -> list[web.RouteDef]:
         """All REST routes."""
         return [
             web.get("/ari/asterisk/info", self.info),
+            web.get("/ari/asterisk/modules", self.list_modules),
             web.get("/ari/channels", self.list_channels),
             web.post("/ari/channels", self.originate),
             web.post("/ari/channels/create", self.create),
@@ -67,6 +75,9 @@ class Rest:
     async def info(self, _request: web.Request) -> web.Response:
         system = {"version": "22.6.0 (simulated)", "entity_id": ENTITY_ID}
         return web.json_response({"system": system})
+
+    async def list_modules(self, _request: web.Request) -> web.Response:
+        return web.json_response([{"name": f"{name}.so", "status": "Running"} for name in sorted(self._modules())])
 
     # -- channels
 
@@ -96,6 +107,8 @@ class Rest:
 
     async def external_media(self, request: web.Request) -> web.Response:
         given = await parameters(request)
+        if given.get("encapsulation") == "audiosocket":
+            return await self._audiosocket(given, request)
         wanted = {"transport": "websocket", "connection_type": "server", "encapsulation": "none", "format": "slin"}
         for name, value in wanted.items():
             if given.get(name) != value:
@@ -104,6 +117,32 @@ class Rest:
             raise AriRefusal(400, "external_host must be INCOMING here")
         channel = self._switch.external_media(_new_channel(given, request))
         return web.json_response({**channel.snapshot(), "channelvars": channel.variables})
+
+    async def _audiosocket(self, given: dict[str, Any], request: web.Request) -> web.Response:
+        """Connects to the bot before it answers, as chan_audiosocket does; what goes wrong there is a bare 500."""
+        if given.get("transport") != "tcp":
+            raise AriRefusal(400, "transport must be 'tcp' for audiosocket encapsulation")
+        if not given.get("data"):
+            raise AriRefusal(400, "data can not be empty")
+        address, new = URL.build(authority=str(given.get("external_host", ""))), _new_channel(given, request)
+        if address.host is None or address.explicit_port is None:
+            raise AriRefusal(400, "external_host must be <host>:<port> for all transports other than websocket")
+        try:
+            leg = AudioSocketLeg(UUID(str(given["data"])))
+            await leg.connect(address.host, address.explicit_port)
+        except (OSError, ValueError):
+            raise AriRefusal(500, _INTERNAL) from None
+        try:
+            new = replace(new, args=[given["data"]])
+            channel = self._switch.audio_channel(new, leg, f"AudioSocket/{address.authority}-{given['data']}")
+        except AriRefusal:
+            leg.close()
+            raise AriRefusal(500, _INTERNAL) from None
+        shown = {**channel.snapshot(), "channelvars": channel.variables}
+        self._switch.media_connected(channel)
+        leg.on_end = lambda: self._switch.hangup(channel, 16 if channel.bridge else 0, requested=0)
+        self._switch.background.start(asyncio.create_task(leg.serve(), name=f"audiosocket-{channel.id}"))
+        return web.json_response(shown)
 
     async def hangup(self, request: web.Request) -> web.Response:
         channel = self._channel(request)

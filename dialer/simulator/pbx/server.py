@@ -1,4 +1,4 @@
-"""The simulated PBX: one HTTP server with ARI, its events, and the media WebSockets."""
+"""The simulated PBX: one HTTP server with ARI, its events, and the media WebSockets; AudioSockets go out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import base64
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,12 +26,18 @@ from dialer.simulator.pbx.switch import Switch
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: What a dialer needs of an Asterisk; all of it is here.
+MODULES = frozenset(
+    "res_ari_channels res_ari_bridges res_ari_events res_stasis res_http_websocket bridge_softmix bridge_holding"
+    " func_timeout func_callerid codec_resample chan_pjsip res_pjsip_session res_rtp_asterisk"
+    " chan_websocket res_audiosocket chan_audiosocket".split()
+)
 #: How long a WebSocket's polite close may take.
 _CLOSE_S = 1.0
 
 
 class SimulatedPbx:
-    """Speaks ARI and chan_websocket as Asterisk 22 does, and rings simulated phones.
+    """Speaks ARI, chan_websocket and chan_audiosocket as Asterisk 22 does, and rings simulated phones.
 
     Use as `async with SimulatedPbx(callees) as pbx`: then `ari_url`, `username`, `password` are what a client
     needs, and `calls` is the far side's record of every dial.
@@ -45,11 +51,14 @@ class SimulatedPbx:
         username: str = "dialer",
         password: str | None = None,
         records: Path | None = None,
+        modules: Iterable[str] = MODULES,
     ) -> None:
+        """`modules` is what it says it has; media come both ways all the same."""
         self.username = username
         self.password = password if password is not None else secrets.token_hex(8)
         self.port = port
         self._records = CallLog(records)
+        self.modules = modules
         self._background = Background()
         self._events = EventHub(self._background)
         self._switch = Switch(callees, self._events, self._records, self._background)
@@ -81,7 +90,7 @@ class SimulatedPbx:
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[_refusals, self._authenticate])
-        app.add_routes(Rest(self._switch).routes())
+        app.add_routes(Rest(self._switch, lambda: self.modules).routes())
         app.add_routes([web.get("/ari/events", self._serve_events), web.get("/media/{connection}", self._serve_media)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_S)
         await self._runner.setup()

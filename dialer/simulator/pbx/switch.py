@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import structlog
 
+from dialer.simulator.pbx.audiosocket import AudioSocketLeg
 from dialer.simulator.pbx.events import EventHub
 from dialer.simulator.pbx.far_end import FarEnd
 from dialer.simulator.pbx.frames import Background, FrameClock
@@ -58,7 +59,7 @@ class Switch:
         self._callees = callees
         self._events = events
         self._records = records
-        self._background = background
+        self.background = background
         self._serial = count(1)
 
     # -- making channels
@@ -94,22 +95,25 @@ class Switch:
         if timeout_s >= 0:
             self._after(channel, "ring", timeout_s, lambda: self.hangup(channel, 19, requested=REQUESTED))
 
+    def audio_channel(self, new: NewChannel, leg: Leg, name: str) -> Channel:
+        """A channel that is nothing but audio, not connected yet. Raises AriRefusal 409 when its id lives."""
+        channel = self._add(self._free_id(new.channel_id), name, leg, new)
+        self._dial_event(channel, "")
+        return channel
+
     def external_media(self, new: NewChannel) -> Channel:
         """A media channel that waits for its WebSocket. Raises AriRefusal 409 when its id lives."""
-        connection_id = str(uuid4())
-        channel_id = self._free_id(new.channel_id)
-        leg = MediaLeg(connection_id, lambda: self.hangup_id(channel_id, 16))
-        leg.channel_id = channel_id
-        channel = self._add(channel_id, f"WebSocket/INCOMING/0x{next(self._serial):012x}", leg, new)
-        channel.variables["MEDIA_WEBSOCKET_CONNECTION_ID"] = connection_id
+        leg = MediaLeg(str(uuid4()), lambda: self.hangup_id(leg.channel_id, 16))
+        channel = self.audio_channel(new, leg, f"WebSocket/INCOMING/0x{next(self._serial):012x}")
+        leg.channel_id = channel.id
+        channel.variables["MEDIA_WEBSOCKET_CONNECTION_ID"] = leg.connection_id
         channel.variables["MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE"] = "320"
-        self.media[connection_id] = channel
-        self._dial_event(channel, "")
+        self.media[leg.connection_id] = channel
         self._after(channel, "connect", MEDIA_CONNECT_S, lambda: self.hangup(channel, 19))
         return channel
 
     def media_connected(self, channel: Channel) -> None:
-        """The media WebSocket is there: the channel is answered."""
+        """The media's connection is there: the channel is answered."""
         self._answered(channel)
 
     def set_variable(self, channel: Channel, name: str, value: str) -> None:
@@ -234,13 +238,15 @@ class Switch:
         if isinstance(leg, MediaLeg):
             self.media.pop(leg.connection_id, None)
             if leg.socket is not None:
-                self._background.start(asyncio.ensure_future(leg.socket.socket.close()))
+                self.background.start(asyncio.ensure_future(leg.socket.socket.close()))
+        if isinstance(leg, AudioSocketLeg):
+            leg.close()
         if isinstance(leg, FarEnd) and leg.task is not None:
             leg.record.ended_at, leg.record.cause = datetime.now(UTC), cause
             self._records.ended(leg.record)
             if leg.task is not asyncio.current_task():
                 leg.task.cancel()
-                self._background.start(leg.task)
+                self.background.start(leg.task)
 
     # -- bridges
 

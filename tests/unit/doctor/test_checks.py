@@ -22,7 +22,7 @@ from dialer.errors import ConfigError
 from dialer.settings import OrdersApiSettings, Settings, config_dir, load_settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_SIP_MODULES = ("chan_pjsip", "res_pjsip_session", "res_rtp_asterisk", "res_ari_endpoints")
+_MORE_MODULES = ("chan_websocket", "chan_pjsip", "res_pjsip_session", "res_rtp_asterisk", "res_ari_endpoints")
 
 
 #: What Asterisk 22.10 answers, less most fields.
@@ -99,7 +99,7 @@ class TestAsterisk:
 
     @staticmethod
     def _modules(*, without: str = "", stopped: str = "") -> list[dict[str, str]]:
-        names = [name for name in (*NEEDED_MODULES, *_SIP_MODULES) if name != without]
+        names = [name for name in (*NEEDED_MODULES, *_MORE_MODULES) if name not in without.split()]
         return [{"name": f"{name}.so", "status": "Not Running" if name == stopped else "Running"} for name in names]
 
     @staticmethod
@@ -132,13 +132,38 @@ class TestAsterisk:
         assert found.state is State.FAILED
         assert "must end in /ari" in found.advice
 
+    async def test_a_version_that_is_too_old(self, server: FakeServer) -> None:
+        server.answers["/ari/asterisk/info"] = (200, {"system": {"version": "16.30.0"}})
+
+        found = worst(await self._check(server))
+
+        assert (found.state, found.message) == (State.FAILED, "version 16.30.0")
+
     @pytest.mark.parametrize("version", ["18.20.0", "20.15.2", "22.5.1", "21.10.0"])
-    async def test_a_version_without_the_media_websocket(self, server: FakeServer, version: str) -> None:
+    async def test_an_older_version_without_audiosocket_is_told_to_load_it(
+        self, server: FakeServer, version: str
+    ) -> None:
         server.answers["/ari/asterisk/info"] = (200, {"system": {"version": version}})
 
         found = worst(await self._check(server))
 
-        assert (found.state, found.message) == (State.FAILED, f"version {version}")
+        assert (found.check, found.state) == ("audio", State.FAILED)
+        assert "load = res_audiosocket.so, load = chan_audiosocket.so" in found.advice
+        assert "chan_websocket" not in found.advice
+
+    async def test_neither_way_for_audio_names_both(self, server: FakeServer) -> None:
+        server.answers["/ari/asterisk/modules"] = (200, self._modules(without="chan_websocket"))
+
+        found = worst(await self._check(server))
+
+        assert (found.check, found.state) == ("audio", State.FAILED)
+        assert "load = chan_websocket.so; or load = res_audiosocket.so" in found.advice
+
+    async def test_a_way_that_ops_demand_and_asterisk_lacks(self, server: FakeServer) -> None:
+        found = worst(await self._check(server, media="audiosocket"))
+
+        assert found.state is State.FAILED
+        assert "DIALER_ARI__MEDIA" in found.message
 
     @pytest.mark.parametrize("version", ["20.16.0", "22.10.0~dfsg", "23.0.1"])
     async def test_versions_that_will_do(self, server: FakeServer, version: str) -> None:
@@ -181,7 +206,7 @@ class TestAsterisk:
     async def test_a_provider_that_answers_and_does_not_know_us(
         self, server: FakeServer, state: str, grade: State, says: str
     ) -> None:
-        names = [*NEEDED_MODULES, *_SIP_MODULES, "res_pjsip_outbound_registration"]
+        names = [*NEEDED_MODULES, *_MORE_MODULES, "res_pjsip_outbound_registration"]
         server.answers |= {
             "/ari/asterisk/modules": (200, [{"name": f"{name}.so", "status": "Running"} for name in names]),
             "/arawman": (200, _REGISTRATIONS.format(state=state)),
@@ -194,7 +219,7 @@ class TestAsterisk:
         assert "s3cret" not in found.message + found.advice
 
     async def test_a_registration_that_cannot_be_asked_for(self, server: FakeServer) -> None:
-        names = [*NEEDED_MODULES, *_SIP_MODULES, "res_pjsip_outbound_registration"]
+        names = [*NEEDED_MODULES, *_MORE_MODULES, "res_pjsip_outbound_registration"]
         modules = [{"name": f"{name}.so", "status": "Running"} for name in names]
         server.answers["/ari/asterisk/modules"] = (200, modules)
 

@@ -15,6 +15,7 @@ from dialer.errors import AriError, AriUnavailableError, ConflictError, MediaErr
 from dialer.settings import AriSettings
 from dialer.telephony.ari import AriClient
 from dialer.telephony.events import RECONCILED, VANISHED, AriEvents
+from dialer.telephony.media import WebSocketOffer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -113,7 +114,7 @@ async def test_an_old_asterisk_is_named(server: tuple[FakeAri, AriSettings], ari
     server[0].answer = answers(200, {"id": "m", "channelvars": {}})
 
     with pytest.raises(MediaError, match="older than"):
-        await ari.external_media("m", {})
+        await WebSocketOffer.make(ari, "m", {})
 
 
 async def _hang(_request: web.Request) -> web.StreamResponse:

@@ -11,7 +11,8 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from dialer.telephony.media import FRAME_BYTES, MESSAGE_BYTES, WINDOW_FRAMES, MediaSocket
+from dialer.telephony.audio_port import FRAME_BYTES, WINDOW_FRAMES, AudioHandlers
+from dialer.telephony.media import MESSAGE_BYTES, MediaSocket
 
 #: Lengths that Asterisk takes.
 LONGEST_COMMAND = 128
@@ -93,9 +94,7 @@ async def bench() -> AsyncIterator[Bench]:
     socket, heard, marks, closed = FakeSocket(), [], [], []
     media = MediaSocket(
         cast("aiohttp.ClientWebSocketResponse", socket),
-        on_audio=heard.append,
-        on_mark=marks.append,
-        on_closed=lambda: closed.append(True),
+        AudioHandlers(heard.append, marks.append, lambda: closed.append(True)),
     )
     yield Bench(socket, media, heard, marks, closed)
     await media.close()
