@@ -28,6 +28,8 @@ class AudioSocketAudio:
         self._room = asyncio.Event()
         self._playing = asyncio.Lock()
         link.attach(handlers.on_audio, self._lost)
+        if not link.closed:
+            pacer.join(self)
 
     async def play(self, pcm: bytes) -> None:
         """See `Audio.play`."""
@@ -39,7 +41,7 @@ class AudioSocketAudio:
                 if epoch != self._epoch or self._link.closed:
                     return
                 self._playout.add(piece)
-                self._pacer.join(self)
+                self._at_once()
 
     async def _wait_for_room(self, frames: int, epoch: int) -> None:
         """Until enough was played, the queue was flushed, or the connection has closed."""
@@ -52,7 +54,6 @@ class AudioSocketAudio:
         async with self._playing:
             if not self._link.closed:
                 self._playout.mark(name)
-                self._pacer.join(self)
 
     async def pause(self) -> None:
         """See `Audio.pause`. What has gone out already (60 ms at most) is still heard."""
@@ -61,7 +62,7 @@ class AudioSocketAudio:
     async def resume(self) -> None:
         """See `Audio.resume`."""
         self._playout.resume()
-        self._pacer.join(self)
+        self._at_once()
 
     async def flush(self) -> None:
         """See `Audio.flush`."""
@@ -69,23 +70,27 @@ class AudioSocketAudio:
 
     async def close(self) -> None:
         """See `Audio.close`."""
+        self._pacer.leave(self)
         self._link.hang_up()
         self._drop()
 
-    def beat(self, now: float) -> bool:
+    def beat(self, now: float) -> None:
         """Send what is due and tell marks. While Asterisk does not read, time stands still."""
-        if self._link.closed:
-            return False
-        if self._link.writable:
-            frames, heard = self._playout.due(now)
-            if frames:
-                self._link.send(frames)
-                self._room.set()
-            for name in heard:
-                self._handlers.on_mark(name)
-        return self._playout.active
+        if not self._link.writable or self._link.closed:
+            return
+        frames, heard = self._playout.due(now)
+        if frames:
+            self._link.send(frames)
+            self._room.set()
+        for name in heard:
+            self._handlers.on_mark(name)
+
+    def _at_once(self) -> None:
+        """Do not wait for the next beat."""
+        self.beat(asyncio.get_running_loop().time())
 
     def _lost(self) -> None:
+        self._pacer.leave(self)
         self._drop()
         self._handlers.on_closed()
 
@@ -93,7 +98,6 @@ class AudioSocketAudio:
         """Forget what was to be said, and let go whoever waits to say more."""
         self._epoch += 1
         self._playout.flush()
-        self._pacer.leave(self)
         self._room.set()
 
 

@@ -3,6 +3,9 @@
 Every frame has the moment at which the customer begins to hear it, 20 ms after the one before; it goes out
 `LEAD_FRAMES` earlier, so that a short stall of this process is not heard and barge-in is still immediate. After a
 longer stall, or silence, the moments begin anew: what is late is not hurried, since the customer has heard the gap.
+
+Where there is nothing to say, silence goes out, a frame every 20 ms: an Asterisk that is woken without finding a frame
+waits for one with the channel locked, and before long no request is answered any more (docs/telephony.md).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ FRAME_S = 0.02
 #: MAX_TIMESTAMP_SKEW), and four frames fit into one TCP segment: one that arrives in two parts ends the channel.
 LEAD_FRAMES = 3
 _LEAD_S = LEAD_FRAMES * FRAME_S
+_SILENCE = audio_frame(bytes(FRAME_BYTES))
 
 
 class Playout:
@@ -36,11 +40,6 @@ class Playout:
         self._paused = False
         #: Frames that wait.
         self.frames = 0
-
-    @property
-    def active(self) -> bool:
-        """Whether there is anything to wait for."""
-        return not self._paused and bool(self._queue or self._marks)
 
     def add(self, pcm: bytes) -> None:
         """Queue audio."""
@@ -73,10 +72,8 @@ class Playout:
 
     def due(self, now: float) -> tuple[bytes, list[str]]:
         """The frames to send now (at most `LEAD_FRAMES` + 1), and the marks that have been heard."""
-        if self._paused:
-            return b"", []
         frames: list[bytes] = []
-        while self._queue:
+        while self._queue and not self._paused:
             item = self._queue[0]
             if isinstance(item, str):
                 self._marks.append((self._next, item))
@@ -88,22 +85,26 @@ class Playout:
                 self._next += FRAME_S
             self._queue.popleft()
         self.frames -= len(frames)
+        if not frames and self._next <= now:
+            # Never early: what is said next would have to wait behind it.
+            frames.append(_SILENCE)
+            self._next = now + FRAME_S
         heard: list[str] = []
-        while self._marks and self._marks[0][0] <= now:
+        while self._marks and self._marks[0][0] <= now and not self._paused:
             heard.append(self._marks.popleft()[1])
         return b"".join(frames), heard
 
 
 class Speaker(Protocol):
-    """Whoever is called every 20 ms while it speaks."""
+    """Whoever is called every 20 ms."""
 
-    def beat(self, now: float) -> bool:
-        """Send what is due; False when there is nothing more to wait for."""
+    def beat(self, now: float) -> None:
+        """Send what is due."""
         ...
 
 
 class Pacer:
-    """One timer for all calls of a process: a beat every 20 ms, at absolute times, while anybody speaks."""
+    """One timer for all calls of a process: a beat every 20 ms, at absolute times, while there are any."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -113,14 +114,12 @@ class Pacer:
 
     def join(self, speaker: Speaker) -> None:
         """Beat for `speaker`, for the first time at once."""
-        now = self._loop.time()
-        if not speaker.beat(now):
-            self._speakers.discard(speaker)
-            return
         self._speakers.add(speaker)
+        now = self._loop.time()
         if self._timer is None:
             self._next = now
             self._set()
+        speaker.beat(now)
 
     def leave(self, speaker: Speaker) -> None:
         """Beat for `speaker` no more."""
@@ -136,7 +135,6 @@ class Pacer:
         now = self._loop.time()
         self._timer = None
         for speaker in tuple(self._speakers):
-            if not speaker.beat(now):
-                self._speakers.discard(speaker)
+            speaker.beat(now)
         if self._speakers and self._timer is None:
             self._set()

@@ -21,6 +21,7 @@ from dialer.telephony.audiosocket_server import MAX_STRANGERS, AudioSocketServer
 from dialer.telephony.playout import LEAD_FRAMES, Pacer
 
 PATIENCE_S = 10.0
+SILENCE = (0x10, bytes(FRAME_BYTES))
 #: Nobody needs to listen there: only the way to it matters.
 ASTERISK = ("127.0.0.1", 8088)
 
@@ -39,11 +40,17 @@ class Peer:
     def says(self, *frames: bytes) -> None:
         self.writer.write(b"".join(frames))
 
-    async def frame(self) -> tuple[int, bytes]:
+    async def any_frame(self) -> tuple[int, bytes]:
         """The next frame from the worker."""
         async with asyncio.timeout(PATIENCE_S):
             head = await self.reader.readexactly(3)
             return head[0], await self.reader.readexactly(int.from_bytes(head[1:], "big"))
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The next frame that is not silence."""
+        while (frame := await self.any_frame()) == SILENCE:
+            pass
+        return frame
 
     async def is_cut_off(self) -> bool:
         """Wait until the worker ends the connection without having said anything."""
@@ -213,7 +220,7 @@ async def test_a_long_prompt_waits_here_and_a_flush_lets_it_go(server: AudioSock
 
 async def test_barge_in_stops_at_once(server: AudioSocketServer, peers: list[Peer]) -> None:
     peer, audio, _ear = await call(server, peers)
-    await audio.play(bytes(FRAME_BYTES * 100))
+    await audio.play(b"\x06" * FRAME_BYTES * 100)
 
     await audio.pause()
     await audio.flush()
@@ -222,7 +229,18 @@ async def test_barge_in_stops_at_once(server: AudioSocketServer, peers: list[Pee
     before = 0
     while (await peer.frame())[1] != b"\x07" * FRAME_BYTES:
         before += 1
-    assert before <= 2 * (LEAD_FRAMES + 1)
+    assert before <= LEAD_FRAMES + 1
+
+
+async def test_a_bot_that_says_nothing_is_never_mute(server: AudioSocketServer, peers: list[Peer]) -> None:
+    peer, audio, _ear = await call(server, peers)
+
+    assert [await peer.any_frame() for _ in range(5)] == [SILENCE] * 5
+    await audio.play(b"\x06" * FRAME_BYTES * 100)
+    await audio.pause()
+    async with asyncio.timeout(PATIENCE_S):
+        while await peer.any_frame() != SILENCE:
+            pass
 
 
 async def test_asterisks_end_is_told_once_and_commands_then_do_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,12 +18,12 @@ SEGMENT_BYTES = 1448
 
 
 def frames(count: int) -> bytes:
-    """Audio of so many frames, each filled with its number."""
-    return b"".join(bytes([number % 256]) * FRAME_BYTES for number in range(count))
+    """Audio of so many frames, each filled with its number, from 1 on."""
+    return b"".join(bytes([number + 1]) * FRAME_BYTES for number in range(count))
 
 
 def said(sent: bytes) -> list[int]:
-    """The numbers of the frames that went out."""
+    """The numbers of the frames that went out; silence is 0."""
     read = FrameReader().feed(sent)
     assert all(kind == Kind.AUDIO and len(payload) == FRAME_BYTES for kind, payload in read)
     return [payload[0] for _, payload in read]
@@ -34,11 +35,14 @@ class Listener:
     def __init__(self) -> None:
         self.playout = Playout()
         self.sent: list[tuple[float, int]] = []
+        self.silent: list[float] = []
         self.marks: dict[str, float] = {}
 
     def beat(self, now: float) -> None:
         out, heard = self.playout.due(now)
-        self.sent += [(now, number) for number in said(out)]
+        numbers = said(out)
+        self.sent += [(now, number) for number in numbers if number]
+        self.silent += [now for number in numbers if not number]
         self.marks |= dict.fromkeys(heard, now)
 
     def beats(self, start: float, end: float) -> None:
@@ -56,7 +60,7 @@ def test_frames_go_out_in_real_time_a_little_early() -> None:
 
     listener.beats(100.0, 100.2)
 
-    assert listener.numbers() == list(range(10 + LEAD_FRAMES))
+    assert listener.numbers() == list(range(1, 11 + LEAD_FRAMES))
     assert [at for at, _ in listener.sent].count(100.0) == LEAD_FRAMES + 1
 
 
@@ -78,7 +82,7 @@ def test_a_short_stall_is_made_up_for() -> None:
 
     listener.beat(100.1 + LEAD_FRAMES * FRAME_S)
 
-    assert listener.numbers() == list(range(5 + 2 * LEAD_FRAMES + 1))
+    assert listener.numbers() == list(range(1, 5 + 2 * LEAD_FRAMES + 2))
 
 
 def test_after_a_long_stall_nothing_is_hurried_and_nothing_is_lost() -> None:
@@ -92,7 +96,7 @@ def test_after_a_long_stall_nothing_is_hurried_and_nothing_is_lost() -> None:
     assert len(listener.sent) - before == LEAD_FRAMES + 1
     listener.beats(102.02, 104.0)
 
-    assert listener.numbers() == list(range(50))
+    assert listener.numbers() == list(range(1, 51))
     assert listener.marks["said"] > 102.0 + (50 - before - 1) * FRAME_S
 
 
@@ -107,11 +111,10 @@ def test_a_pause_holds_frames_and_marks() -> None:
     listener.beats(100.06, 105.0)
     assert len(listener.sent) == out
     assert listener.marks == {}
-    assert not listener.playout.active
 
     listener.playout.resume()
     listener.beats(105.0, 106.0)
-    assert listener.numbers() == list(range(10))
+    assert listener.numbers() == list(range(1, 11))
     assert "said" in listener.marks
 
 
@@ -151,6 +154,28 @@ def test_a_piece_that_fills_no_frame_waits_for_more_or_for_a_mark() -> None:
     assert list(listener.marks) == ["said"]
 
 
+def test_who_says_nothing_sends_silence_in_real_time_and_never_ahead() -> None:
+    listener = Listener()
+
+    listener.beats(100.0, 101.0)
+    listener.playout.add(frames(1))
+    listener.beat(101.0)
+
+    assert len(listener.silent) in (50, 51)
+    assert listener.sent == [(101.0, 1)]
+
+
+def test_a_pause_is_silent_not_mute() -> None:
+    listener = Listener()
+    listener.playout.add(frames(50))
+    listener.beats(100.0, 100.1)
+
+    listener.playout.pause()
+    listener.beats(100.1, 102.1)
+
+    assert 100 - LEAD_FRAMES - 1 <= len(listener.silent) <= 100
+
+
 @given(
     pieces=st.lists(st.integers(0, 3000), max_size=8),
     gaps_ms=st.lists(st.integers(0, 300), min_size=1, max_size=60),
@@ -175,55 +200,61 @@ def test_whatever_the_clock_does_all_is_said_once_in_order_and_in_small_pieces(
         heard += marks
 
     padded = -(-len(spoken) // FRAME_BYTES) * FRAME_BYTES
-    assert b"".join(payload for _, payload in FrameReader().feed(sent)) == spoken.ljust(padded, b"\0")
+    audible = [payload for _, payload in FrameReader().feed(sent) if any(payload)]
+    assert b"".join(audible) == spoken.ljust(padded, b"\0")
     assert heard == ["end"]
     assert playout.frames == 0
-    assert not playout.active
 
 
 class Counting:
-    """A speaker that notes its beats and stops after so many."""
+    """A speaker that notes its beats."""
 
-    def __init__(self, times: int) -> None:
+    def __init__(self) -> None:
         self.beats: list[float] = []
-        self._times = times
 
-    def beat(self, now: float) -> bool:
+    def beat(self, now: float) -> None:
         self.beats.append(now)
-        return len(self.beats) < self._times
 
 
-def test_one_timer_beats_for_all_and_rests_when_nobody_speaks() -> None:
-    async def story() -> tuple[Counting, Counting, int]:
-        pacer, short, long = Pacer(), Counting(3), Counting(6)
-        pacer.join(short)
-        pacer.join(long)
-        await asyncio.sleep(1.0)
-        quiet = len(long.beats)
-        await asyncio.sleep(1.0)
-        return short, long, quiet
+def test_one_timer_beats_for_all_who_are_there() -> None:
+    async def story() -> tuple[list[float], list[float]]:
+        pacer, early, late = Pacer(), Counting(), Counting()
+        pacer.join(early)
+        await asyncio.sleep(0.5)
+        pacer.join(late)
+        await asyncio.sleep(0.5)
+        pacer.leave(early)
+        await asyncio.sleep(0.5)
+        pacer.leave(late)
+        await asyncio.sleep(0.5)
+        return early.beats, late.beats
 
-    short, long, quiet = run_virtually(story())
+    early, late = run_virtually(story())
 
-    assert len(short.beats) == 3
-    assert quiet == len(long.beats) == 6
-    steps = [later - earlier for earlier, later in zip(long.beats, long.beats[1:], strict=False)]
+    assert len(early) in range(49, 53)
+    assert len(late) in range(49, 53)
+    assert set(late[1:]) & set(early[1:])  # the same beats
+    steps = [after - before for before, after in pairwise(early)]
     assert all(abs(step - FRAME_S) < 1e-6 for step in steps)
 
 
-def test_whoever_leaves_hears_no_more_beats() -> None:
-    async def story() -> tuple[int, int]:
-        pacer, speaker = Pacer(), Counting(1000)
-        pacer.join(speaker)
-        await asyncio.sleep(0.1)
-        pacer.leave(speaker)
-        before = len(speaker.beats)
-        await asyncio.sleep(1.0)
-        return before, len(speaker.beats)
+def test_a_speaker_may_leave_at_its_beat() -> None:
+    async def story() -> int:
+        pacer, other = Pacer(), Counting()
 
-    before, after = run_virtually(story())
+        class Leaving(Counting):
+            def beat(self, now: float) -> None:
+                super().beat(now)
+                pacer.leave(self)
 
-    assert before == after > 1
+        leaving = Leaving()
+        pacer.join(other)
+        pacer.join(leaving)
+        await asyncio.sleep(0.5)
+        pacer.leave(other)
+        return len(leaving.beats)
+
+    assert run_virtually(story()) == 1
 
 
 def test_four_frames_fit_into_one_segment() -> None:
