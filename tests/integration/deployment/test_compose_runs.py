@@ -148,10 +148,10 @@ def test_prometheus_sees_the_figures_and_knows_the_alerts(stack: LocalStack, var
         pytest.skip("no Prometheus: apt-get install prometheus")
     service = read_compose(variables, ["monitoring"])["prometheus"]
     own = stack.own(service)
-    config = (ROOT / "docker/prometheus.yml").read_text("utf-8")
+    config = (ROOT / "docker/prometheus.yml").read_text("utf-8").replace("/tmp/", f"{own}/tmp/").replace("15s", "1s")
     for name in ("api:8080", "flower:5555"):
         config = config.replace(name, f"127.0.0.1:{stack.ports[name.partition(':')[0]]}")
-    config = config.replace("/etc/dialer", str(ROOT / "config")).replace("/tmp/", f"{own}/tmp/").replace("15s", "1s")
+    config = config.replace("/etc/dialer", str(ROOT / "config"))
     (own / "prometheus.yml").write_text(config, "utf-8")
     base = f"http://127.0.0.1:{stack.ports['prometheus']}"
     stack.swaps |= {"/etc/prometheus/prometheus.yml": f"{own}/prometheus.yml", "=/prometheus": f"={own}/data"}
