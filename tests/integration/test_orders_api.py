@@ -68,12 +68,17 @@ async def test_a_repeated_key_has_one_effect_and_the_same_answer(shop: Simulated
     assert [entry["http_status"] for entry in shop.log if entry["kind"] == "request"] == [200, 200, 200]
 
 
-async def test_a_lost_answer_is_repeated_without_a_second_effect(shop: SimulatedShop, api: OrdersApi) -> None:
-    shop.faults = FaultPlan(next=deque([Fault("drop_after")]))
+@pytest.mark.parametrize("fault", [Fault("drop_after"), Fault("late", hang_s=60.0)], ids=["lost", "too late"])
+async def test_an_answer_that_does_not_come_is_asked_for_again_without_a_second_effect(
+    shop: SimulatedShop, fault: Fault
+) -> None:
+    shop.faults = FaultPlan(next=deque([fault]))
+    api = api_of(shop, timeout_s=0.5)
 
     with pytest.raises(OrdersApiError) as lost:
         await api.update_order("1", "confirmed", {}, "key-1")
     await api.update_order("1", "confirmed", {}, "key-1")
+    await api.close()
 
     assert not lost.value.permanent
     assert len(shop.effects) == 1
