@@ -18,6 +18,7 @@ tidy() {
     [ -z "${spawn:-}" ] || { kill -RTMIN+4 "$machine" 2>/dev/null && wait "$spawn"; } || true
     iptables -t nat -D POSTROUTING -s "$net.0/24" -j MASQUERADE 2>/dev/null || true
     ip netns delete "$link" 2>/dev/null || true
+    [ -z "${forward:-}" ] || sysctl --quiet "net.ipv4.ip_forward=$forward"
 }
 trap '[ "${KEEP:-}" ] || tidy' EXIT
 
@@ -35,6 +36,7 @@ ip addr add "$net.1/24" dev "$link" && ip link set "$link" up
 ip -n "$link" addr add "$net.2/24" dev host0
 for device in host0 lo; do ip -n "$link" link set "$device" up; done
 ip -n "$link" route add default via "$net.1"
+forward=$(sysctl --values net.ipv4.ip_forward)
 sysctl --quiet net.ipv4.ip_forward=1
 iptables -t nat -A POSTROUTING -s "$net.0/24" -j MASQUERADE
 systemd-nspawn --directory "$root" --machine rehearsal --register=no --keep-unit --resolv-conf=copy-host \
