@@ -1,7 +1,7 @@
 #!/bin/bash
 # Follows docs/install.md, command by command as they stand there, on an empty Debian: scripts/rehearse_install.sh FOLDER
 #
-# An empty Debian is made below FOLDER (about 3 GB) and booted with systemd in a container with a network of its own;
+# An empty Debian is made below FOLDER (about 2 GB) and booted with systemd in a container with a network of its own;
 # then the commands of the section on Debian are run in it, its rehearsal included, to the campaign's end. Ten minutes;
 # needs root, debootstrap, systemd-nspawn, iptables. SUITE: another Debian. COPY: files that this machine needs to reach its
 # package archives (certificates, proxy settings). KEEP=1 leaves the machine running and says how to enter it.
