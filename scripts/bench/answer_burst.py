@@ -16,9 +16,8 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import structlog
@@ -33,8 +32,9 @@ from dialer.simulator.rehearsal import rehearse
 from dialer.telephony.switch import AriSwitch
 from scripts.bench import alaw, scenario, stand_ins
 from scripts.bench.far_end import RING_S
-from scripts.bench.live_calls import OUT, Children
+from scripts.bench.live_calls import Children
 from scripts.bench.live_load import start_asterisk
+from scripts.bench.report import Figure, finish
 from scripts.recordings import fetch
 
 _TODAY = date(2026, 11, 23)
@@ -68,7 +68,7 @@ class Gaps:
         return round(float(np.percentile(gaps, 99)), 1) if gaps else 0.0
 
 
-async def measure(asterisk: EmbeddedAsterisk, folder: Path, answers: int, others: int) -> dict[str, Any]:
+async def measure(asterisk: EmbeddedAsterisk, folder: Path, answers: int, others: int) -> list[Figure]:
     """One burst among other calls."""
     settings = Settings(
         home=folder,
@@ -100,17 +100,17 @@ async def measure(asterisk: EmbeddedAsterisk, folder: Path, answers: int, others
     first = [json.loads(line).get("first_word_ms") for line in notes.read_text().splitlines()]
     heard = [value for value in first if value]
     answered = began + begin + RING_S
-    return {
-        "what": "answer_burst",
-        "answers": answers,
-        "within_s": 1.0,
-        "other_calls": others,
-        "heard": len(heard),
-        "first_word_p50_ms": round(float(np.percentile(heard, 50)), 1),
-        "first_word_p95_ms": round(float(np.percentile(heard, 95)), 1),
-        "others_frame_gap_p99_ms_before": gaps.p99_ms(answered - RING_S - 2.0, answered - RING_S),
-        "others_frame_gap_p99_ms_during": gaps.p99_ms(answered, answered + _BURST_S),
-    }
+    burst_is = f"{answers} answers within a second, {others} other calls"
+    p50, p95 = (round(float(np.percentile(heard or [0.0], share)), 1) for share in (50, 95))
+    before = gaps.p99_ms(answered - RING_S - 2.0, answered - RING_S)
+    during = gaps.p99_ms(answered, answered + _BURST_S)
+    return [
+        Figure("heard", len(heard) / answers, "", "share of those who answered that heard the greeting", "1", True),
+        Figure("first_word_p50", p50, "ms", f"answer to first word, {burst_is}"),
+        Figure("first_word_p95", p95, "ms", "the same", "<= 150"),
+        Figure("others_frame_gap_before_p99", before, "ms", "frames of the other calls, before the burst"),
+        Figure("others_frame_gap_during_p99", during, "ms", "and within it"),
+    ]
 
 
 def main() -> None:
@@ -131,10 +131,7 @@ def main() -> None:
         login = {"url": asterisk.url, "username": asterisk.username, "password": asterisk.password}
         children.start("asterisk", notes=str(folder / "notes"), **login)
         found = uvloop.run(measure(asterisk, folder, given.answers, given.others))
-    print(json.dumps(found))
-    OUT.mkdir(parents=True, exist_ok=True)
-    with (OUT / "answer_burst.jsonl").open("a") as file:
-        file.write(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **found}) + "\n")
+    finish("answer_burst", found, quick=given.quick)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Live calls, measured at the customers' ears: prints a table and JSON lines (out/bench/live_calls.jsonl).
+"""Live calls, measured at the customers' ears.
 
     python -m scripts.bench.live_calls [--calls 1,40] [--rounds N] [--quick] [--simulator] [--provider-delay-ms 200]
 
@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,7 +19,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -42,10 +40,10 @@ from dialer.settings import AriSettings, OpenAISettings, Settings, SpeechSetting
 from dialer.simulator.rehearsal import rehearse
 from dialer.telephony.switch import AriSwitch
 from dialer.understanding.service import RulesThenModel
+from scripts.bench.report import Figure, finish
 from scripts.bench.stand_ins import script_of
 
 FAR_END = Path(__file__).with_name("far_end.py")
-OUT = Path("out/bench")
 #: Silence that ends a complete answer: the script's default.
 END_PAUSE_MS = 300
 #: Frames further apart than this are a silent customer, not a late frame.
@@ -199,63 +197,35 @@ async def one_round(switch: AriSwitch, ports: SessionPorts, script: Script, this
         structlog.get_logger().debug("round", seconds=time.monotonic() - wall)
 
 
-def figures(this: Round, provider_delay_ms: int) -> dict[str, Any]:
-    """One round as one JSON line."""
+def figures(this: Round, provider_delay_ms: int) -> list[Figure]:
+    """One round's figures."""
+    at = "" if this.lines == 1 else f"_{this.lines}"
+    calls = f"{this.lines} calls at once" if this.lines > 1 else "one call at a time"
+    found: list[Figure] = []
 
-    def of(key: str) -> list[float]:
-        return [note[key] for note in this.notes if key in note]
+    def both(name: str, key: str, less_ms: float, what: str, target: str = "") -> None:
+        values = [note[key] - less_ms for note in this.notes if key in note]
+        for share in (50, 95):
+            if values:
+                value = round(float(np.percentile(values, share)), 1)
+                goal = target if share == 95 else ""
+                found.append(Figure(f"{name}{at}_p{share}", value, "ms", f"{what}, {calls}", goal))
 
-    def both(values: list[float]) -> dict[str, float]:
-        return {f"p{share}": round(float(np.percentile(values, share)), 1) for share in (50, 95)} if values else {}
-
-    configured = END_PAUSE_MS + provider_delay_ms
-    return {
-        "what": "live_calls",
-        "lines": this.lines,
-        "calls": this.calls,
-        "confirmed": this.confirmed,
-        "first_word_ms": both(of("first_word_ms")),
-        "barge_in_ms": both(of("barge_in_ms")),
-        "reply_ms": both(of("reply_ms")),
-        "end_pause_ms": END_PAUSE_MS,
-        "provider_delay_ms": provider_delay_ms,
-        "reply_over_pause_and_provider_ms": both([value - configured for value in of("reply_ms")]),
-        "reply_over_longer_of_both_ms": both(
-            [value - max(END_PAUSE_MS, provider_delay_ms) for value in of("reply_ms")]
-        ),
-        "frame_gap_p99_ms": round(float(np.percentile(this.gaps_ms, 99)), 1) if this.gaps_ms else None,
-        "python_cpu_ms_per_call_s": round(1000 * this.cpu_s / this.call_s, 2) if this.call_s else None,
-    }
-
-
-COLUMNS = (
-    "first_word_ms",
-    "barge_in_ms",
-    "reply_ms",
-    "reply_over_pause_and_provider_ms",
-    "reply_over_longer_of_both_ms",
-)
-
-
-def table(found: list[dict[str, Any]], kind: str, given: argparse.Namespace) -> str:
-    """The figures for people (Markdown)."""
-    load = os.getloadavg()[0]
-    head = [
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores (load {load:.1f}), "
-        f"Python {platform.python_version()}, {kind}; "
-        f"provider delay {given.provider_delay_ms} ms, end pause {END_PAUSE_MS} ms; p50 / p95 in ms",
-        "",
-        "| lines | calls | confirmed | first word | barge-in | reply | reply - pause - provider "
-        "| reply - longer of both | frame gap p99 | CPU ms per call-s |",
-        "| --- " * 10 + "|",
-    ]
-    for one in found:
-        cells = [" / ".join(f"{value:.0f}" for value in one[column].values()) for column in COLUMNS]
-        more = [str(one["frame_gap_p99_ms"]), str(one["python_cpu_ms_per_call_s"])]
-        head.append(
-            "| " + " | ".join([str(one["lines"]), str(one["calls"]), str(one["confirmed"]), *cells, *more]) + " |"
-        )
-    return "\n".join(head)
+    longer = max(END_PAUSE_MS, provider_delay_ms)
+    both("first_word", "first_word_ms", 0, "answer to first word", "<= 100")
+    both("barge_in", "barge_in_ms", 0, "speech onset to pause", "<= 150")
+    both("reply", "reply_ms", 0, f"end of speech to first word (pause {END_PAUSE_MS}, provider {provider_delay_ms} ms)")
+    both("reply_over_both", "reply_ms", END_PAUSE_MS + provider_delay_ms, "reply less pause and provider", "<= 60")
+    both("reply_over_longer", "reply_ms", longer, "reply less the longer of both")
+    confirmed = this.confirmed / this.calls if this.calls else 0.0
+    found.append(Figure(f"confirmed{at}", confirmed, "", f"share of calls confirmed, {calls}", "1", True))
+    if this.gaps_ms:
+        gap = round(float(np.percentile(this.gaps_ms, 99)), 1)
+        found.append(Figure(f"frame_gap{at}_p99", gap, "ms", f"between two frames of a call, {calls}"))
+    if this.call_s:
+        cpu = round(1000 * this.cpu_s / this.call_s, 2)
+        found.append(Figure(f"python_cpu{at}", cpu, "ms", f"Python CPU for each second of call, {calls}"))
+    return found
 
 
 def main() -> None:
@@ -273,14 +243,8 @@ def main() -> None:
         settings, kind = settings_for(given, Path(name), stack)
         lines = [int(number) for number in given.calls.split(",")]
         done = uvloop.run(measure(settings, Path(name), lines, rounds))
-    found = [{**figures(this, given.provider_delay_ms), "pbx": kind, "media": given.media} for this in done]
-    OUT.mkdir(parents=True, exist_ok=True)
-    with (OUT / "live_calls.jsonl").open("a") as file:
-        for one in found:
-            line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **one})
-            file.write(line + "\n")
-            print(line)
-    print(table(found, kind, given))
+    print(f"{kind}, media {given.media}")
+    finish("live_calls", [one for this in done for one in figures(this, given.provider_delay_ms)], quick=given.quick)
 
 
 if __name__ == "__main__":

@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import structlog
@@ -39,9 +37,9 @@ from dialer.simulator.rehearsal import rehearse
 from dialer.speech.ports import FRAME_BYTES
 from dialer.telephony.switch import AriSwitch
 from scripts.bench import alaw, scenario, stand_ins
+from scripts.bench.report import Figure, finish
 from scripts.recordings import fetch
 
-OUT = Path("out/bench")
 _TODAY = date(2026, 11, 23)
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _DIALPLAN = """
@@ -61,7 +59,7 @@ class Load:
     confirmed: int = 0
     gaps_ms: list[float] = field(default_factory=list)
     lost_frames: int = 0
-    strange_frames: int = 0
+    others: int = 0
     frames: int = 0
     call_s: float = 0.0
     python_s: float = 0.0
@@ -101,7 +99,7 @@ class Watch:
             load.frames += len(frames)
             numbers = [self._played[frame] for frame in frames if frame in self._played]
             load.lost_frames += sum(there - here - 1 for here, there in pairwise(numbers) if there > here)
-            load.strange_frames += len(frames) - len(numbers)
+            load.others += len(frames) - len(numbers)
         self.last, self.came = {}, {}
 
 
@@ -162,29 +160,24 @@ async def hold(switch: AriSwitch, folder: Path, watch: Watch, asterisk_pid: int,
     return load
 
 
-def figures(load: Load) -> dict[str, Any]:
-    """One load as one JSON line."""
-    call_s = load.call_s or 1.0
-    gaps = np.array(load.gaps_ms or [0.0])
-    return {
-        "what": "live_load",
-        "calls": load.calls,
-        "confirmed": load.confirmed,
-        "frame_gap_p50_ms": round(float(np.percentile(gaps, 50)), 1),
-        "frame_gap_p99_ms": round(float(np.percentile(gaps, 99)), 1),
-        "frame_gap_max_ms": round(float(gaps.max()), 1),
-        "frames": load.frames,
-        "lost_frames": load.lost_frames,
-        "strange_frames": load.strange_frames,
-        "python_cpu_ms_per_call_s": round(1000 * load.python_s / call_s, 2),
-        "asterisk_cpu_ms_per_call_s": round(1000 * load.asterisk_s / call_s, 2),
-        "machine_busy_share": round(load.machine_s / (load.wall_s * (os.cpu_count() or 1)), 2),
-    }
+def figures(load: Load) -> list[Figure]:
+    """One load's figures."""
+    n, call_s, gaps = load.calls, load.call_s or 1.0, np.array(load.gaps_ms or [0.0])
+    p99, most = (round(float(np.percentile(gaps, share)), 1) for share in (99, 100))
+    busy = load.machine_s / (load.wall_s * (os.cpu_count() or 1))
+    python, asterisk = (round(1000 * seconds / call_s, 2) for seconds in (load.python_s, load.asterisk_s))
+    return [
+        Figure(f"confirmed_{n}", load.confirmed / n, "", f"share of {n} calls confirmed", "1", True),
+        Figure(f"frame_gap_{n}_p99", p99, "ms", f"between two frames of a call, {n} calls at once", "<= 40"),
+        Figure(f"frame_gap_{n}_max", most, "ms", "the longest of them"),
+        Figure(f"lost_frames_{n}", load.lost_frames, "frames", f"of {load.frames:,} (others: {load.others})", "0"),
+        Figure(f"python_cpu_{n}", python, "ms", "Python CPU for each second of call", "<= 8, aiming at 6"),
+        Figure(f"asterisk_cpu_{n}", asterisk, "ms", "Asterisk's CPU for it, both ends"),
+        Figure(f"machine_busy_{n}", round(busy, 2), "", "of the machine's cores, whoever used them"),
+    ]
 
 
-async def measure(
-    asterisk: EmbeddedAsterisk, watch: Watch, folder: Path, given: argparse.Namespace
-) -> list[dict[str, Any]]:
+async def measure(asterisk: EmbeddedAsterisk, watch: Watch, folder: Path, given: argparse.Namespace) -> list[Figure]:
     """All loads, after one call that nobody counts."""
     settings = Settings(
         home=folder,
@@ -192,14 +185,13 @@ async def measure(
             url=asterisk.url, username=asterisk.username, password=asterisk.password, endpoint=asterisk.endpoint
         ),
     )
-    found = []
+    found: list[Figure] = []
     async with AriSwitch(settings) as switch:
         await hold(switch, folder, watch, asterisk.pid, 1, 0.0)
         settle_heap()
         for calls in map(int, given.calls.split(",")):
             load = await hold(switch, folder, watch, asterisk.pid, calls, calls / given.per_second)
-            found.append(figures(load))
-            print(json.dumps(found[-1]), flush=True)
+            found += figures(load)
     return found
 
 
@@ -216,10 +208,7 @@ def main() -> None:
         played = alaw.encode(scenario.customer_side(fetch()))
         asterisk = start_asterisk(Path(name), stack, played)
         found = uvloop.run(measure(asterisk, Watch(alaw.decode(played)), Path(name), given))
-    OUT.mkdir(parents=True, exist_ok=True)
-    with (OUT / "live_load.jsonl").open("a") as file:
-        for one in found:
-            file.write(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **one}) + "\n")
+    finish("live_load", found, quick=given.quick)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import tempfile
 from contextlib import ExitStack
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import structlog
@@ -36,7 +34,8 @@ from dialer.simulator.voices import TIMBRES
 from dialer.simulator.world import Resident, World, phrase_bank
 from dialer.telephony.switch import AriSwitch
 from dialer.understanding.service import RulesThenModel
-from scripts.bench.live_calls import OUT, Children
+from scripts.bench.live_calls import Children
+from scripts.bench.report import Figure, finish
 
 SERVICES = ("hearing", "speaking", "model")
 PERSONAS = ("confirms", "cancels", "changes_address", "asks_again", "barges_in", "mumbles")
@@ -94,21 +93,20 @@ async def campaign(settings: Settings, world: World, children: Children, service
     return talks
 
 
-def figures(service: str, talks: list[Talk | None]) -> dict[str, Any]:
-    """One death as one JSON line."""
+def figures(service: str, talks: list[Talk | None]) -> list[Figure]:
+    """What one death came to."""
     waits = [wait for talk in talks if talk for wait in waits_s(talk)] or [0.0]
-    return {
-        "what": "provider_death",
-        "service": service,
-        "calls": len(talks),
-        "decided": sum(bool(talk and talk.outcome.decision) for talk in talks),
-        "needs_operator": sum(bool(talk and talk.outcome.decision == "needs_operator") for talk in talks),
-        "silence_p95_s": round(float(np.percentile(waits, 95)), 2),
-        "longest_silence_s": round(max(waits), 2),
-    }
+    decided = sum(bool(talk and talk.outcome.decision) for talk in talks) / len(talks)
+    operator = sum(bool(talk and talk.outcome.decision == "needs_operator") for talk in talks)
+    p95 = round(float(np.percentile(waits, 95)), 2)
+    return [
+        Figure(f"{service}_decided", decided, "", f"of {len(talks)} calls, {operator} to an operator", "1", True),
+        Figure(f"{service}_silence_p95", p95, "s", "from the customer's last word to the bot's next"),
+        Figure(f"{service}_silence_max", round(max(waits), 2), "s", "the longest of them", "<= 2"),
+    ]
 
 
-def measure(service: str, calls: int) -> dict[str, Any]:
+def measure(service: str, calls: int) -> list[Figure]:
     """Everything started anew for one service."""
     world = world_of(calls)
     with tempfile.TemporaryDirectory(prefix="dialer-bench-") as name, ExitStack() as stack:
@@ -130,12 +128,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="6 calls")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    OUT.mkdir(parents=True, exist_ok=True)
-    with (OUT / "provider_death.jsonl").open("a") as file:
-        for service in SERVICES:
-            found = measure(service, 6 if given.quick else given.calls)
-            print(json.dumps(found), flush=True)
-            file.write(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **found}) + "\n")
+    calls = 6 if given.quick else given.calls
+    finish("provider_death", [one for service in SERVICES for one in measure(service, calls)], quick=given.quick)
 
 
 if __name__ == "__main__":
