@@ -31,6 +31,7 @@ _INTRO_LEMMAS = frozenset(
     {"записывать", "записать", "писать", "диктовать", "продиктовать", "адрес", "новый", "привезти", "доставить"}
     | {"везти", "доставлять", "привозить", "отправить", "верно", "правильно", "неправильно", "неверно", "неверный"}
     | {"почти", "поменять", "исправить", "изменить", "хотеть", "находиться", "жить", "следующий", "другой", "сменить"}
+    | {"работа"}
 )
 _INTRO_FORMS = frozenset(
     {"нет", "да", "не", "так", "ага", "угу", "хорошо", "только", "но", "на", "по", "в", "а", "лучше", "тогда", "все"}
@@ -63,6 +64,9 @@ _FILLERS = frozenset(
 )
 _LETTERS = frozenset("абвгдежкн")
 LEMMAS = _KEYWORDS | _INTRO_LEMMAS | {"дробь"}
+#: Words of other wishes: what stands before them is no part of an address.
+_WISHES = frozenset({"@confirm", "@confirm_please", "@deliver_any", "@deliver_they", "@change", "@cancel"})
+_TAKEN_BACK = frozenset({"нет", "ой", "точнее", "вернее", "извините", "ошибся", "ошиблась"})
 #: How words of money begin.
 _MONEY = ("тысяч", "рубл")
 _ADJECTIVE_ENDINGS = ("ий", "ый", "ой", "ая", "яя", "ое", "ее")
@@ -82,7 +86,7 @@ class Address:
 
 def find_address(tokens: Sequence[Token], numbers: Sequence[Number]) -> Address | None:
     """The address in an answer, with introductions and contrasts ("а не сорок два") taken off; None without any."""
-    places = _without_contrast(tokens, _stripped(tokens))
+    places = _without_slips(tokens, _without_contrast(tokens, _stripped(tokens)))
     if not places:
         return None
     by_start = {number.start: number for number in numbers if number.start in places}
@@ -127,12 +131,44 @@ def _has_value(place: int, places: Sequence[int], tokens: Sequence[Token], numbe
 
 def _stripped(tokens: Sequence[Token]) -> list[int]:
     """The places that remain when what stands around the address is taken off."""
-    start, end = 0, len(tokens)
-    while start < end and _is_intro(tokens[start]):
+    start, end = _after_wishes(tokens), len(tokens)
+    while start < end and _is_intro(tokens[start]) and not _is_great(tokens[start : start + 2]):
         start += 1
     while end > start and _is_intro(tokens[end - 1]) and tokens[end - 1].form not in _LETTERS:
         end -= 1
     return list(range(start, end))
+
+
+def _is_great(tokens: Sequence[Token]) -> bool:
+    """ "Большая Садовая": the first word is a part of the name."""
+    return len(tokens) == 2 and tokens[0].form.startswith("больш") and _is_name(tokens[1])
+
+
+def _after_wishes(tokens: Sequence[Token]) -> int:
+    """The place after the last word of another wish that stands before the address ("подтверждаю, но везите ...")."""
+    first = next((place for place, token in enumerate(tokens) if _keyword(token)), 0)
+    return max((place + 1 for place in range(first) if _WISHES & tokens[place].symbols), default=0)
+
+
+def _without_slips(tokens: Sequence[Token], places: list[int]) -> list[int]:
+    """ "дом три, нет, пять" -> "дом пять"; "дом три, ой, дом пять" -> "дом пять"."""
+    for at in range(1, len(places)):
+        if tokens[places[at]].form not in _TAKEN_BACK:
+            continue
+        after = at + 1
+        while after < len(places) and tokens[places[after]].form in _TAKEN_BACK:
+            after += 1
+        if after == len(places):
+            return places[:at]
+        kind = _keyword(tokens[places[after]])
+        back = at
+        if kind is None and tokens[places[after]].numeral:
+            while back > 0 and tokens[places[back - 1]].numeral:
+                back -= 1
+        elif kind is not None:
+            back = next((n for n in range(at) if _keyword(tokens[places[n]]) == kind), at)
+        return _without_slips(tokens, places[:back] + places[after:])
+    return places
 
 
 def _is_intro(token: Token) -> bool:
@@ -190,8 +226,9 @@ def _open_part(parts: list[list[str]], kind: str, token: Token) -> None:
     """A new part begins at an address word, except that a street's name may stand before its kind."""
     last = parts[-1]
     if kind in STREETS and last and _names_street(last):
-        name = last.pop()
-        parts[-1:] = [part for part in (last, [name, token.word.raw]) if part]
+        cut = -2 if len(last) > 1 and last[-2].lower().startswith("больш") else -1
+        name = last[cut:]
+        parts[-1:] = [part for part in (last[:cut], [*name, token.word.raw]) if part]
         return
     if last:
         parts.append([])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 from dialer.understanding.denials import PREPOSITIONS, DateMention, Denials
 from dialer.understanding.numerals import Number
@@ -183,7 +184,7 @@ class DateGrammar(Reader):
         return DateMention(start, at + 1, self._today + timedelta(days=days))
 
     def _day(self, at: int) -> DateMention | None:
-        """ "двадцать пятого", "пятого декабря", "числа десятого", "25.11"."""
+        """ "двадцать пятого", "пятого декабря", "двадцать пятого двенадцатого", "числа десятого", "25.11"."""
         written = re.fullmatch(r"(\d{1,2})[./](\d{1,2})(?:[./]\d{2,4})?", self.form(at))
         if written:
             return self._mention(at, at + 1, int(written[1]), int(written[2]))
@@ -198,14 +199,19 @@ class DateGrammar(Reader):
             end, named = end + 1, True
         if month := self.lemma(end, MONTHS):
             return self._mention(start, end + 1, number.value, MONTHS[month])
-        if self.lemma(end, _NEXT) and self.lemma(end + 1, {"месяц"}):
-            month_number = self._today.month % 12 + 1
-            return self._mention(start, end + 2, number.value, month_number) if named else None
+        if spoken := self._month_in_figures(number):
+            return self._mention(start, spoken.end, number.value, spoken.value)
+        if named and self.lemma(end, _NEXT) and self.lemma(end + 1, {"месяц"}):
+            return self._mention(start, end + 2, number.value, self._today.month % 12 + 1)
         bare = number.digits and (self.form(start - 1) == "на" or (self._bare_digits and len(self.tokens) <= 3))
         bare = bare or (self._bare_digits and self._alone(start, end))
-        if not (named or bare) or self._counts_something(end) or (number.ordinal and not number.day):
-            return None
-        return DateMention(start, end, self._next_day(number.value))
+        meant = (named or bare) and not self._counts_something(end) and (number.day or not number.ordinal)
+        return DateMention(start, end, self._next_day(number.value)) if meant else None
+
+    def _month_in_figures(self, day: Number) -> Number | None:
+        """The "двенадцатого" of "двадцать пятого двенадцатого"; "десятого двенадцатого" may as well be two days."""
+        month = self._numbers.get(day.end)
+        return month if month and month.day and month.value <= 12 < day.value and day.day else None
 
     def _alone(self, start: int, end: int) -> bool:
         """Whether a number is all that was said: "двадцать пять" answers "на какое число?", "в пять" names an hour."""
@@ -250,8 +256,9 @@ def chosen(mentions: Sequence[DateMention], tokens: Sequence[Token]) -> date | N
     days = {mention.day for mention in wished}
     if len(days) <= 1:
         return days.pop() if days else None
-    between = {token.form for token in tokens[wished[-2].end : wished[-1].start]}
-    return wished[-1].day if between & _CORRECTIONS and not between & {"или", "либо"} else None
+    between = [token.form for token in tokens[wished[-2].end : wished[-1].start]]
+    offered = any(form in ("или", "либо") and after != "нет" for form, after in pairwise([*between, ""]))
+    return wished[-1].day if _CORRECTIONS & set(between) and not offered else None
 
 
 def _length(year: int, month: int) -> int:

@@ -34,13 +34,19 @@ _GOOD = frozenset({"добрый", "доброе", "доброго", "добро
 _TIMES_OF_DAY = frozenset({"день", "вечер", "утро", "дня", "вечера", "утра", "ночи"})
 #: What may stand before a greeting.
 _CALLS = frozenset({"алло", "але", "да", "слушаю"})
-_COMPLEMENTS = frozenset("в во на по с со к ко у от из за для о об про при до так надо нужно нужен нужна нужны".split())
+_COMPLEMENTS = frozenset(
+    """в во на по с со к ко у от из за для о об про при до так надо нужно нужен нужна нужны
+    курьером доставкой посылкой""".split()
+)
 #: Prepositions that put even a plain decision under a condition: "откажусь при курьере".
 _SETTINGS = frozenset("при про без через до под".split())
 #: "Не надо, нет" refuses twice, "не надо, ой нет" takes it back.
 _TAKING_BACK = frozenset({"ой", "ай", "хотя", "точнее", "вернее", "а"})
 #: From here on a number may be an order's number or a sum.
 _ORDER_NUMBERS = 100
+_LIVING = frozenset({"жить", "проживать"})
+_THOUSANDS = frozenset({"тысяча", "тысячи", "тысяч"})
+_ROUBLES = frozenset({"рубль", "рубля", "рублей", "руб"})
 _ADDRESS_EXPECTED = frozenset({Expect.ASK_ADDRESS, Expect.VERIFY_ADDRESS})
 _DATE_EXPECTED = frozenset({Expect.ASK_DATE, Expect.VERIFY_DATE, Expect.ASK_TIME})
 
@@ -112,13 +118,15 @@ def _summary(
     address: Address | None,
     taken: set[int],
 ) -> Heard:
-    cues = {one.kind for one in found}
+    cues = {one.kind for one in found if not _mere_particle(tokens, one)}
     explained = taken.union(*(one.places for one in found))
     denials = {m.start - 1 for m in mentions if m.denied} | {m.start - 2 for m in mentions if m.denied}
+    amounts = _amounts(tokens)
     left = [
         place
         for place, token in enumerate(tokens)
         if place not in explained and not token.soft and token.numeral is None and len(token.form) > 1
+        if place not in amounts
     ]
     if any(tokens[place].form == "не" and place not in denials for place in left):
         cues.add(Cue.STRAY_NOT)
@@ -130,6 +138,8 @@ def _summary(
     because = min((one.places[0] for one in found if one.kind is Cue.BECAUSE), default=len(tokens))
     if any("@topic" in token.symbols for place, token in enumerate(tokens) if place not in explained):
         cues.add(Cue.TOPIC)
+    if _names_other_place(tokens, left):
+        cues.add(Cue.ADDRESS_CHANGE)
     if _retracted(tokens, found):
         cues.add(Cue.RETRACTED)
     nouns = {place for place in left if "@plain_noun" in tokens[place].symbols}
@@ -140,8 +150,10 @@ def _summary(
     unexplained = [number for number in spoken if number.start not in explained]
     if unexplained:
         cues.add(Cue.NUMBER)
-        if max(number.value for number in unexplained) < _ORDER_NUMBERS:
+        if all(_is_small(tokens, number) for number in unexplained):
             cues.add(Cue.PART)
+        if any(number.start and tokens[number.start - 1].form == "за" for number in unexplained):
+            cues.add(Cue.SETTING)
     if Cue.BUT in cues and (_open_tail(found, residue) or _only_wished(tokens, found)):
         cues.add(Cue.OPEN_TAIL)
     return Heard(
@@ -182,6 +194,43 @@ def _derived(
     if any(token.word.asked for token in tokens):
         cues.add(Cue.ASKED)
     return cues
+
+
+def _amounts(tokens: Sequence[Token]) -> set[int]:
+    """The places of "тысяч" and "рублей" that belong to the number before them."""
+    places: set[int] = set()
+    for place in range(1, len(tokens)):
+        counted = tokens[place - 1].numeral is not None
+        if (tokens[place].form in _THOUSANDS and counted) or (
+            tokens[place].form in _ROUBLES and (counted or place - 1 in places)
+        ):
+            places.add(place)
+    return places
+
+
+def _is_small(tokens: Sequence[Token], number: Number) -> bool:
+    """Whether a number is too small to be an order's or a sum."""
+    thousands = number.end < len(tokens) and tokens[number.end].form in _THOUSANDS
+    return number.value < _ORDER_NUMBERS and not thousands
+
+
+def _mere_particle(tokens: Sequence[Token], found: Found[Cue]) -> bool:
+    """The "да" of "да нет, не надо" agrees with nothing."""
+    start = found.places[0]
+    return found.kind is Cue.YES and [token.form for token in tokens[start : start + 3]] == ["да", "нет", "не"]
+
+
+def _names_other_place(tokens: Sequence[Token], left: Sequence[int]) -> bool:
+    """ "Не на Ленина, а на Мира", "я не на Ленина живу": a place by a name that nothing explains, denied."""
+    forms = [token.form for token in tokens]
+    for place in left:
+        if forms[max(0, place - 2) : place] not in (["не", "на"], ["не", "по"]):
+            continue
+        if forms[place + 1 : place + 3] in (["а", "на"], ["а", "по"]) and place + 3 in left:
+            return True
+        if any(not _LIVING.isdisjoint(token.lemmas) for token in tokens[place + 1 : place + 2]):
+            return True
+    return False
 
 
 def _asks_of_noun(tokens: Sequence[Token], nouns: set[int]) -> bool:

@@ -74,8 +74,10 @@ NO_CANCEL = (
     | these(C.KEEP, C.DENY, C.NO_CHANGE, C.RETRACTED, C.UNABLE, C.DELAY, C.PART, C.SETTING)
 )
 
+#: "На этот адрес не надо", "не везите в этот день": another place or day is wished for, and no end of the order.
+ELSEWHERE = these(C.ADDRESS_SAME, C.ADDRESS_OLD, C.THAT_DAY)
 #: What leaves "не надо" without its object: it may refuse something else.
-NO_DECLINE = NO_CANCEL | these(C.OPEN_TAIL, C.YES, C.BUSY, C.NOT_RIGHT, C.LISTENING, C.NUMBER, C.COMPLEMENT)
+NO_DECLINE = NO_CANCEL | these(C.OPEN_TAIL, C.YES, C.BUSY, C.NOT_RIGHT, C.LISTENING, C.NUMBER, C.COMPLEMENT) | ELSEWHERE
 
 #: Words that speak for a decision, words that leave it in doubt, and words that forbid it, whoever reads it.
 FOR: dict[Action, frozenset[Cue]] = {

@@ -6,6 +6,7 @@ from dialer.domain.intent import Action, Expect
 from dialer.understanding.lexicon.cues import Cue
 from dialer.understanding.rows import (
     CANCELLING,
+    ELSEWHERE,
     NO_CANCEL,
     NO_CONFIRM,
     NO_DECLINE,
@@ -88,7 +89,13 @@ _CONFIRM_ORDER = (
     Row(
         A.CANCEL, these(C.CANCEL), also=these(C.DENY), unless=NO_CANCEL - these(C.DENY) | these(C.OPEN_TAIL), residue=0
     ),
-    Row(A.CANCEL, these(C.REFUSE), unless=NO_CANCEL | these(C.OPEN_TAIL, C.NUMBER), residue=0, confidence=0.85),
+    Row(
+        A.CANCEL,
+        these(C.REFUSE),
+        unless=NO_CANCEL | ELSEWHERE | these(C.OPEN_TAIL, C.NUMBER),
+        residue=0,
+        confidence=0.85,
+    ),
     Row(A.CANCEL, these(C.DECLINE), unless=NO_DECLINE, residue=0, loose=3, confidence=0.8),
     Row(A.CANCEL, these(C.CHANGED_MIND), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=0, confidence=0.8),
     Row(A.CONFIRM, these(C.CONFIRM), unless=NO_CONFIRM | these(C.NO), residue=0, nouns_too=True, confidence=0.95),
@@ -139,8 +146,8 @@ def _verify(action: Action, wish: frozenset[Cue], other: tuple[Row, ...]) -> tup
         Row(action, wish & _STATED_CHANGES),
         Row(action, wish, also=these(C.BUT, C.NO, C.NOT_RIGHT, C.CONTRAST)),
         Row(action, these(C.NOT_RIGHT), also=these(C.NO), unless=UNCERTAIN | WANTING),
-        Row(action, wrong, unless=WANTING | these(C.YES, C.REPEAT)),
         *other,
+        Row(action, wrong, unless=WANTING | these(C.YES, C.REPEAT)),
         NOT_ME,
         Row(
             A.CONFIRM,

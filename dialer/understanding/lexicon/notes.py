@@ -6,6 +6,14 @@ from dialer.understanding.lexicon.cues import Cue
 
 PHRASES: dict[Cue, str] = {
     Cue.NOTE: """
+        =знаете|знаешь =что
+        поэтому
+        так =что
+        решить.past =что
+        не @call|@ring перед|заранее
+        перед приезд|доставка|выезд не @call|@ring
+        =хочу|хотим|можно|надо|нужно =чтобы @delivered
+        подумать.past и? решить.past =что
         к сожаление
         в принцип
         если честно

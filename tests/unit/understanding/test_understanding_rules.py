@@ -102,10 +102,23 @@ def test_doubtful_words_neither_confirm_nor_cancel(text: str) -> None:
         ("отмените заказ и больше не звоните", Action.DO_NOT_CALL),
         ("какой заказ я ничего не заказывал", Action.WRONG_PERSON),
         ("подтверждаю а когда привезут", Action.REPEAT_INFO),
+        ("да нет не надо", Action.CANCEL),
+        ("третий раз говорю отмените", Action.CANCEL),
+        ("подтверждаю заказ на три тысячи двести рублей", Action.CONFIRM),
+        ("не на ленина а на мира", Action.CHANGE_ADDRESS),
+        ("на этот адрес не надо", Action.CHANGE_ADDRESS),
+        ("в этот день не привозите", Action.CHANGE_DATE),
+        ("не звоните раньше десяти", Action.CALL_LATER),
+        ("здесь нет такого человека", Action.WRONG_PERSON),
     ],
 )
 def test_mixed_answers_and_slips(text: str, expected: Action) -> None:
     assert action(text) is expected
+
+
+@pytest.mark.parametrize("text", ["вы мне не звонили", "почему вы не звонили", "перед доставкой не звоните"])
+def test_what_is_said_of_calls_puts_nobody_on_the_do_not_call_list(text: str) -> None:
+    assert action(text) is Action.UNKNOWN
 
 
 @pytest.mark.parametrize(
