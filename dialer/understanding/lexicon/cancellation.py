@@ -117,6 +117,7 @@ PHRASES: dict[Cue, str] = {
         купить.past|приобрести.past|купил уже
         уже? купить.past|взять.past|приобрести.past @other
         купить.past уже? в магазин
+        @other уже? купить.past|приобрести.past
         передумать.past
         раздумать.past
         расхотеть.past
