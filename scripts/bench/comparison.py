@@ -99,13 +99,22 @@ def figures(side: str, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def kept_up(one: dict[str, Any]) -> bool:
+    """Whether this run held the whole conversation: who leaves turns out does less work, and is not compared."""
+    return one["turns_answered"] == one["turns"] or one["side"] == "nobody"
+
+
 def ratios(found: list[dict[str, Any]], side: str, calls: int) -> list[float]:
-    """How many times the CPU of `side` ours is, round by round."""
+    """How many times the CPU of `side` ours is, round by round, where both kept up."""
 
-    def costs(of: str) -> list[float]:
-        return [one["cpu_ms_per_call_s"] for one in found if one["side"] == of and one["calls"] == calls]
+    def runs(of: str) -> list[dict[str, Any]]:
+        return [one for one in found if one["side"] == of and one["calls"] == calls]
 
-    return [theirs / ours for theirs, ours in zip(costs(side), costs("ours"), strict=True)]
+    return [
+        theirs["cpu_ms_per_call_s"] / ours["cpu_ms_per_call_s"]
+        for theirs, ours in zip(runs(side), runs("ours"), strict=True)
+        if kept_up(theirs) and kept_up(ours)
+    ]
 
 
 def table(found: list[dict[str, Any]]) -> str:
@@ -113,32 +122,30 @@ def table(found: list[dict[str, Any]]) -> str:
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores "
         f"(load {os.getloadavg()[0]:.1f}), Python {platform.python_version()}, {pipecat_venv.REQUIREMENTS[0]}; "
-        "CPU in ms per call-second; min / median / max over the rounds; worst round elsewhere",
+        "CPU in ms per call-second; min / median / max of the rounds that kept up; latest frames, slowest replies",
         "",
-        "| calls | side | CPU ms per call-s | times ours | turns answered | frame late p99 ms | reply p50 / p95 ms |",
+        "| calls | side | CPU ms per call-s | times ours | rounds that kept up | frame late p99 | reply p50 / p95 ms |",
         "| --- " * 7 + "|",
     ]
     for calls, side in dict.fromkeys((one["calls"], one["side"]) for one in found):
         these = [one for one in found if (one["calls"], one["side"]) == (calls, side)]
-        cpu = [one["cpu_ms_per_call_s"] for one in these]
-        worst = max(these, key=lambda one: one["frame_late_ms"].get("p99", 0.0))
-        answered = f"{min(one['turns_answered'] for one in these)} of {worst['turns']}"
-        reply = " / ".join(f"{value:.0f}" for value in worst["reply_ms"].values()) or "-"
+        late = [one["frame_late_ms"]["p99"] for one in these if one["frame_late_ms"]]
+        replies = [tuple(one["reply_ms"].values()) for one in these if one["reply_ms"]]
         cells = [
             str(calls),
             side,
-            _spread(cpu),
+            _spread([one["cpu_ms_per_call_s"] for one in these if kept_up(one)]),
             _spread(ratios(found, side, calls)),
-            answered,
-            str(worst["frame_late_ms"].get("p99", "-")),
-            reply,
+            f"{sum(map(kept_up, these))} of {len(these)}",
+            f"{max(late):.0f}" if late else "-",
+            " / ".join(f"{value:.0f}" for value in max(replies)) if replies else "-",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _spread(values: list[float]) -> str:
-    return f"{min(values):.1f} / {median(values):.1f} / {max(values):.1f}"
+    return f"{min(values):.1f} / {median(values):.1f} / {max(values):.1f}" if values else "-"
 
 
 def main() -> None:
