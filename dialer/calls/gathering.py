@@ -13,10 +13,13 @@ R = TypeVar("R")
 
 #: Items in one transaction, so that no lock is held for long.
 MOST_TOGETHER = 100
+#: How long to wait for more, once several calls want something at the same time: no customer hears it.
+LINGER_S = 0.02
 
 
 class Gathering(Generic[T, R]):
-    """Runs `work` on the items that came while the last run was under way; one that comes alone waits for nothing.
+    """Runs `work` on the items that came during its last run and shortly after; one that comes alone waits for
+    nothing.
 
     `work` gives one result for each item, in one transaction. When it fails for good it is repeated with each item
     alone, so that nobody pays for another's fault; when the ledger is away, all of them are told so.
@@ -39,6 +42,8 @@ class Gathering(Generic[T, R]):
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
             await self._do(batch)
+            if self._waiting:
+                await asyncio.sleep(LINGER_S)
 
     async def _do(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:

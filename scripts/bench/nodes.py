@@ -7,14 +7,13 @@ import time
 from functools import partial
 from pathlib import Path
 
-from dialer import campaigns
 from dialer.demo.stack import CELERY
 from dialer.embedded.asterisk import EmbeddedAsterisk
 from dialer.embedded.asterisk_program import find_asterisk
 from dialer.ledger.store import Ledger
 from dialer.ledger.trunks import set_drained
 from dialer.simulator.world import World
-from scripts.bench.services import CAMPAIGN, Services
+from scripts.bench.services import Services
 
 LINES, RING_S, RAMP_S = 20, 3.0, 5.0
 ORDERS = 1000
@@ -34,10 +33,10 @@ def two_nodes(folder: Path, seconds: float) -> dict[int, float] | None:
         _start(services, {"a": first, "b": second})
         for number, drained in ((1, True), (2, False)):
             services.with_ledger(partial(_drain_b, drained=drained))
-            services.with_ledger(lambda ledger: campaigns.start(ledger, CAMPAIGN))
+            services.start_campaign()
             time.sleep(RAMP_S)
             rates[number] = _rate(services, seconds)
-            services.with_ledger(lambda ledger: campaigns.pause(ledger, CAMPAIGN))
+            services.pause_campaign()
             time.sleep(RING_S + 1)
     return rates
 

@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dialer import campaigns
 from scripts.bench.nodes import two_nodes
 from scripts.bench.report import Figure, finish
-from scripts.bench.services import CAMPAIGN, Services
+from scripts.bench.services import Services
 
 #: Calls at once in each worker, and how long each lasts: 50 calls/s for a worker with nothing else to wait for.
 WORKER_LINES = 50
@@ -44,7 +43,7 @@ def growing(folder: Path, seconds: float) -> dict[int, float]:
 
 
 def _rate(services: Services, seconds: float) -> float:
-    services.with_ledger(lambda ledger: campaigns.start(ledger, CAMPAIGN))
+    services.start_campaign()
     time.sleep(RAMP_S)
     with services.connect() as db:
         begin = db.execute("SELECT clock_timestamp()").fetchone()[0]
@@ -52,7 +51,7 @@ def _rate(services: Services, seconds: float) -> float:
         ended = db.execute(
             "SELECT count(*), clock_timestamp() - %s FROM attempts WHERE ended_at >= %s AND counted", (begin, begin)
         ).fetchone()
-    services.with_ledger(lambda ledger: campaigns.pause(ledger, CAMPAIGN))
+    services.pause_campaign()
     time.sleep(THINK_S)
     return ended[0] / ended[1].total_seconds()
 
@@ -70,7 +69,7 @@ def fleet(folder: Path, orders: int) -> dict[str, Any]:
         for name in [*names, "batch"]:
             services.processes.wait_for_line(name, "ready.", 60.0)
         services.start_beat()
-        services.with_ledger(lambda ledger: campaigns.start(ledger, CAMPAIGN))
+        services.start_campaign()
         until, live = time.monotonic() + ramp_s + FLEET_THINK_S, []
         with services.connect() as db:
             while time.monotonic() < until:

@@ -103,6 +103,16 @@ class Services:
 
         return asyncio.run(run())
 
+    def start_campaign(self) -> None:
+        """Start it, or go on after a pause."""
+        with self.connect() as db:
+            state = db.execute("SELECT state FROM campaigns WHERE name = %s", (CAMPAIGN,)).fetchone()[0]
+        move = campaigns.resume if state == "paused" else campaigns.start
+        self.with_ledger(lambda ledger: move(ledger, CAMPAIGN))
+
+    def pause_campaign(self) -> None:
+        self.with_ledger(lambda ledger: campaigns.pause(ledger, CAMPAIGN))
+
     def start_worker(self, name: str, queue: str, threads: int, env: dict[str, str] | None = None) -> None:
         """A worker of the product; on a calls queue with null lines."""
         celery = CELERY if queue == "batch" else _NULL_CELERY
