@@ -14,7 +14,7 @@ R = TypeVar("R")
 #: Items in one transaction, so that no lock is held for long.
 MOST_TOGETHER = 100
 #: How long to wait for more, once several calls want something at the same time: no customer hears it.
-LINGER_S = 0.02
+LINGER_S = 0.05
 
 
 class Gathering(Generic[T, R]):
