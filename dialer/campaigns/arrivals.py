@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.campaigns.plans import check_plan, is_session_open
 from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.domain.order import Order
-from dialer.errors import ConflictError
+from dialer.errors import ConflictError, InputError
 from dialer.ledger import campaigns as rows
 from dialer.ledger import orders
 from dialer.ledger.campaigns import CampaignRow
 from dialer.ledger.orders import InsertedOrders
 from dialer.ledger.store import Ledger, database_now
 
+#: Orders in one transaction.
+TOGETHER = 10_000
+
+_Work = Coroutine[Any, Any, None]
 Batches = Iterable[Sequence[Order]] | AsyncIterable[Sequence[Order]]
 
 
@@ -41,7 +46,7 @@ async def import_orders(
     create_if_missing: CampaignPlan | None = None,
     on_batch: Callable[[InsertedOrders], None] | None = None,
 ) -> ImportCounts:
-    """Put orders into a campaign, one transaction per batch; orders that it has already are left as they are.
+    """Put orders into a campaign, one transaction for some ten thousand; orders that it has already are left as they are.
 
     An interrupted import is simply repeated. A finished campaign opens again, see `reopen_finished`. `on_batch` is
     told of each batch once it is committed. Raises NotFoundError (and creates nothing) for an unknown campaign
@@ -49,18 +54,22 @@ async def import_orders(
     """
     batch_id = await _open(ledger, campaign_name, source, now, create_if_missing)
     accepted = duplicates = 0
-    async with aclosing(_each(batches)) as each:
-        async for batch in each:
-            async with ledger.begin() as tx:
-                moment = now or await database_now(tx)
-                campaign = await campaign_for_orders(tx, campaign_name, moment)
-                done = await orders.insert_orders(tx, campaign.id, batch_id, batch, moment)
-                if done.accepted:
-                    await reopen_finished(tx, campaign, moment)
-            accepted += done.accepted
-            duplicates += len(done.duplicates)
-            if on_batch is not None:
-                on_batch(done)
+
+    async def take_in(batch: Sequence[Order]) -> None:
+        nonlocal accepted, duplicates
+        async with ledger.begin() as tx:
+            moment = now or await database_now(tx)
+            campaign = await campaign_for_orders(tx, campaign_name, moment)
+            done = await orders.insert_orders(tx, campaign.id, batch_id, batch, moment)
+            if done.accepted:
+                await reopen_finished(tx, campaign, moment)
+        accepted += done.accepted
+        duplicates += len(done.duplicates)
+        if on_batch is not None:
+            on_batch(done)
+
+    async with aclosing(_joined(batches)) as joined:
+        await _one_ahead(joined, take_in)
     return ImportCounts(accepted, duplicates)
 
 
@@ -108,21 +117,45 @@ async def reopen_finished(tx: AsyncConnection, campaign: CampaignRow, now: datet
         await rows.set_state(tx, campaign.id, again, only_from=[CampaignState.FINISHED], now=now)
 
 
-async def _each(batches: Batches) -> AsyncGenerator[Sequence[Order]]:
-    """The batches; of a plain iterable the next is read (in a thread) while PostgreSQL takes in the one before."""
+async def _one_ahead(batches: AsyncIterator[Sequence[Order]], take_in: Callable[[Sequence[Order]], _Work]) -> None:
+    """Take in all batches one after the other, each while the next is read; whatever fails, what was begun is ended."""
+    under_way: asyncio.Task[None] | None = None
+    try:
+        async for batch in batches:
+            if under_way is not None:
+                await under_way
+            under_way = asyncio.create_task(take_in(batch))
+    finally:
+        if under_way is not None:
+            await under_way
+
+
+async def _joined(batches: Batches) -> AsyncGenerator[Sequence[Order]]:
+    """The batches; small ones of a plain iterable are joined, and others may run between two reads of it.
+
+    What was read before the source failed still counts.
+    """
     if isinstance(batches, AsyncIterable):
         async for batch in batches:
             yield batch
         return
+    waiting: list[Order] = []
+    failure: InputError | None = None
     source = iter(batches)
-    coming = asyncio.ensure_future(asyncio.to_thread(next, source, None))
-    try:
-        while True:
-            read: Sequence[Order] | None = await asyncio.shield(coming)
-            if read is None:
-                return
-            coming = asyncio.ensure_future(asyncio.to_thread(next, source, None))
-            yield read
-    finally:
-        # Reading cannot be interrupted, and whoever owns the file closes it after us.
-        await asyncio.gather(coming, return_exceptions=True)
+    while failure is None:
+        try:
+            batch = next(source)
+        except StopIteration:
+            break
+        except InputError as error:
+            failure = error
+            continue
+        waiting += batch
+        if len(waiting) >= TOGETHER:
+            yield waiting
+            waiting = []
+        await asyncio.sleep(0)
+    if waiting:
+        yield waiting
+    if failure is not None:
+        raise failure

@@ -12,6 +12,7 @@ from dialer.errors import InputError
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 #: Ways in which exports write "nothing".
 _EMPTY: Final = frozenset({"", "-", "–", "—", "n/a", "null", "none", "nan", "нет данных", "не указано", "не указан"})
+_LONGEST_EMPTY: Final = max(map(len, _EMPTY))
 #: White space that people type or paste (not `\s`: that would take separator control characters for blanks too).
 _BLANKS: Final = re.compile("[ \t\r\n\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 #: Characters that programs put into cells without anybody seeing them: zero-width and direction marks, a stray BOM.
@@ -42,7 +43,7 @@ def tidy(value: str) -> str:
 
 def is_empty(value: str) -> bool:
     """Whether a tidied cell says "nothing"."""
-    return value.casefold() in _EMPTY
+    return len(value) <= _LONGEST_EMPTY and value.casefold() in _EMPTY
 
 
 def clean_text(field: str, value: str, max_chars: int) -> str:
@@ -51,6 +52,8 @@ def clean_text(field: str, value: str, max_chars: int) -> str:
     Raises InputError for control characters, undecodable bytes and excess length.
     """
     text = tidy(value)
+    if len(text) <= max_chars and text.isprintable() and REPLACEMENT not in text:
+        return text
     if REPLACEMENT in text:
         raise InputError(field, "повреждённые символы: строка записана не в UTF-8 и не в Windows-1251")
     if has_control(text):

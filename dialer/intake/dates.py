@@ -46,7 +46,6 @@ _BY_UTC_HOURS: Final = {
 _OFFSET: Final = re.compile(r"(мск|msk|utc|gmt)? ?([+-]) ?0?([0-9]{1,2})(?::?00)?", re.IGNORECASE)
 
 
-@lru_cache(maxsize=1024)
 def parse_date(text: str) -> date:
     """`25.11.2026`, `25/11/2026`, `25.11.26`, `2026-11-25`, `25 ноября 2026` (day first, always) to a date.
 
@@ -79,7 +78,6 @@ def _month(word: str) -> int:
     return long_enough or _MONTHS.index("ма") + 1
 
 
-@lru_cache(maxsize=1024)
 def parse_window(text: str) -> str:
     """`10:00-14:00`, `с 10 до 14`, `10-14` to `10:00-14:00`; midnight may end a window (`20:00-00:00`).
 

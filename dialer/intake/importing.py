@@ -12,7 +12,8 @@ from dialer.intake.reader import OrdersFile
 from dialer.intake.rejects import RejectsFile
 from dialer.intake.rows import Rejected
 
-BATCH_SIZE: Final = 2000
+#: Few enough that reading them keeps an event loop waiting for a few milliseconds only.
+BATCH_SIZE: Final = 200
 #: How many bad rows the summary shows.
 FIRST_REJECTS: Final = 8
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from dialer.errors import InputError
 from dialer.intake.cells import REPLACEMENT
@@ -28,8 +27,7 @@ _NOT_TEXT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One physical line without its line break; `number` counts from 1. A line that is too long is cut."""
 
     number: int

@@ -12,6 +12,7 @@ from dialer.intake.cells import tidy
 FIELD: Final = "amount"
 MAX_AMOUNT: Final = Decimal(10_000_000)
 MAX_CELL_CHARS: Final = 40
+_KOPECK: Final = Decimal("0.01")
 
 _CURRENCY: Final = re.compile(r"\s*(?:₽|руб(?:\.|лей|ля|ль)?|р\.?|rub\.?|rur\.?)$", re.IGNORECASE)
 _SHAPE: Final = re.compile(r"-?[0-9][0-9 .,']*")
@@ -21,12 +22,18 @@ _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:([ .,'])[0-9]{3})(?:\1[0-9]{3})*")
 _ZEROS_TAIL: Final = re.compile(r"(?:(?<=[0-9]{4}[.,][0-9]{2})0|(?<=[.,][0-9]{2})00+)$")
 
 
+#: Nearly every cell: needs no further thought, and is below the largest amount.
+_ORDINARY: Final = re.compile(r"[1-9][0-9]{0,6}(?:[.,][0-9]{2})?")
+
+
 def parse_amount(cell: str) -> Decimal:
     """`3 200,00`, `3200.00`, `3 200 ₽`, `1,234.56` to Decimal with two decimals at most.
 
     Raises InputError for what is not an amount, is negative, zero or above ten million, or can be read in two ways
     (`3,200`: the bot would name a sum a thousand times too large or too small).
     """
+    if _ORDINARY.fullmatch(cell):
+        return Decimal(cell.replace(",", ".")).quantize(_KOPECK)
     text = tidy(cell[: MAX_CELL_CHARS * 4])
     if not text:
         raise InputError(FIELD, "сумма не указана")
@@ -69,4 +76,4 @@ def _within_limits(amount: Decimal) -> Decimal:
         raise InputError(FIELD, "сумма равна нулю")
     if amount > MAX_AMOUNT:
         raise InputError(FIELD, f"сумма больше допустимых {MAX_AMOUNT:,} ₽".replace(",", " "))
-    return amount.quantize(Decimal("0.01"))
+    return amount.quantize(_KOPECK)

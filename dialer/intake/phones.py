@@ -21,6 +21,9 @@ FIELD: Final = "phone"
 MAX_CELL_CHARS: Final = 40
 DEFAULT_PREFIXES: Final = ("7",)
 
+#: Russian numbers as nearly everybody writes them: +7, 8, 7 or nothing, then ten digits, spaced at will.
+_ORDINARY: Final = re.compile(r"(?:\+7|7|8)?(?:[ \-()]*[0-9]){10}")
+_MARKS: Final = str.maketrans("", "", " -()")
 _ALLOWED: Final = re.compile(r"[0-9 +\-().]+")
 _UNICODE_DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
 _EXTENSION: Final = re.compile(r"доб|вн\b|внутр|ext|\bx\s*\d|#", re.IGNORECASE)
@@ -52,6 +55,10 @@ def parse_phone(cell: str, allowed_prefixes: tuple[str, ...] = DEFAULT_PREFIXES)
 
     `allowed_prefixes` are the country calling codes that may be dialed. Raises InputError saying what is wrong.
     """
+    if len(cell) <= MAX_CELL_CHARS and _ORDINARY.fullmatch(cell) and "7" in allowed_prefixes:
+        number = "+7" + cell.translate(_MARKS)[-10:]
+        if _russian_mobile().fullmatch(number):
+            return number  # nearly every row of an import: a third of its time
     text = tidy(cell[: MAX_CELL_CHARS * 4]).translate(_UNICODE_DASHES)
     if not text:
         raise InputError(FIELD, "номер телефона не указан")
@@ -93,8 +100,6 @@ def _international(text: str) -> str:
 
 def _validated(number: str, allowed_prefixes: tuple[str, ...]) -> str:
     """The number as E.164 if the numbering plan knows it as an ordinary subscriber's number."""
-    if "7" in allowed_prefixes and _russian_mobile().fullmatch(number):
-        return number  # nearly every row of an import: a third of its time
     parsed = _parsed(number)
     if str(parsed.country_code) not in allowed_prefixes:
         raise InputError(FIELD, f"звонки в страну с кодом +{parsed.country_code} не разрешены")

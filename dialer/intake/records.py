@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from dialer.intake.lines import Line
 
@@ -18,8 +17,7 @@ MAX_RECORD_CHARS: Final = 1 << 16
 _QUOTE: Final = '"'
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row: its first physical line, its cells, and what is wrong with its form (None if nothing)."""
 
     line_number: int
@@ -27,8 +25,7 @@ class Record:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(NamedTuple):
     """Cells of a text; `is_open` when a quote is not closed, `is_odd` when text follows a closing quote."""
 
     cells: list[str]

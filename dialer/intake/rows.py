@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
 from dialer.domain.order import Order
@@ -52,6 +52,9 @@ class RowParser:
     def __init__(self, columns: Columns, allowed_prefixes: tuple[str, ...] = DEFAULT_PREFIXES) -> None:
         self._columns = columns
         self._allowed_prefixes = allowed_prefixes
+        self._readers = [
+            (name, columns.fields[name], read) for name, read in _READERS.items() if name in columns.fields
+        ]
         named = ((index, safe_attribute(name, MAX_ATTRIBUTE_NAME_CHARS)) for index, name in columns.extra)
         self._extra = [(index, name) for index, name in named if name]
 
@@ -61,8 +64,8 @@ class RowParser:
         if misshapen:
             return rejected(line_number, cells, [misshapen])
         problems: list[Problem] = []
-        order = self._order([without_guard(cell) for cell in cells], problems)
-        return rejected(line_number, cells, problems) if problems else order
+        order = self._order([without_guard(cell) if cell[:1] == "'" else cell for cell in cells], problems)
+        return rejected(line_number, cells, problems) if order is None else order
 
     def is_good_row(self, cells: Sequence[str]) -> bool:
         """Whether the cells are a complete, valid row."""
@@ -76,34 +79,30 @@ class RowParser:
             return "row", f"ячеек {len(cells)}, а столбцов {width}: лишний разделитель, возьмите текст в кавычки"
         return None
 
-    def _order(self, cells: Sequence[str], problems: list[Problem]) -> Order:
-        def read(name: str, parse: Callable[[str], T], default: T) -> T:
-            """The field's value; its problem is noted and `default` returned instead."""
-            index = self._columns.fields.get(name)
+    def _order(self, cells: Sequence[str], problems: list[Problem]) -> Order | None:
+        """The order; None when there were problems, which are noted."""
+        values: dict[str, Any] = {}
+        try:
+            values["phone"] = self._phone(cells)
+        except InputError as error:
+            problems.append((error.field, error.reason))
+        for name, index, read in self._readers:
             try:
-                return default if index is None else parse(cells[index])
+                values[name] = read(cells[index])
             except InputError as error:
                 problems.append((error.field, error.reason))
-                return default
-
-        phone = read("phone", lambda _cell: self._phone(cells), "")
-        zone = read("timezone", partial(_optional, "timezone", parse_timezone), None)
-        return Order(
-            order_id=read("order_id", _order_id, ""),
-            phone=phone,
-            amount=read("amount", parse_amount, Decimal(0)),
-            customer_name=read("customer_name", partial(_text, "customer_name", MAX_NAME_CHARS), None),
-            delivery_date=read("delivery_date", partial(_optional, "delivery_date", parse_date), None),
-            delivery_window=read("delivery_window", partial(_optional, "delivery_window", parse_window), None),
-            address=read("address", partial(_text, "address", MAX_ADDRESS_CHARS), None),
-            timezone=zone or (zone_of_number(phone) if phone else None),
-            attributes=_attributes((name, cells[index]) for index, name in self._extra),
-        )
+        if problems:
+            return None
+        if not values.get("timezone"):
+            values["timezone"] = zone_of_number(values["phone"])
+        return Order(**values, attributes=_attributes((name, cells[index]) for index, name in self._extra))
 
     def _phone(self, cells: Sequence[str]) -> str:
         """The first phone column that is filled in."""
-        filled = next((cells[index] for index in self._columns.phones if tidy(cells[index])), "")
-        return parse_phone(filled, self._allowed_prefixes)
+        for index in self._columns.phones:
+            if tidy(cells[index]):
+                return parse_phone(cells[index], self._allowed_prefixes)
+        return parse_phone("", self._allowed_prefixes)
 
 
 def rejected(line_number: int, cells: Sequence[str], problems: Sequence[Problem]) -> Rejected:
@@ -170,3 +169,20 @@ def _attributes(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The filled extra columns, bounded in number and size."""
     filled = {name: text for name, cell in pairs if cell and (text := safe_attribute(cell, MAX_ATTRIBUTE_CHARS))}
     return filled if len(filled) <= MAX_ATTRIBUTES else dict(list(filled.items())[:MAX_ATTRIBUTES])
+
+
+def _few(name: str, parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """A reader of cells of which a file has few different ones: each is understood once."""
+    return lru_cache(maxsize=1024)(partial(_optional, name, parse))
+
+
+#: What reads each field but the phone, in the order in which problems are named.
+_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "timezone": _few("timezone", parse_timezone),
+    "order_id": _order_id,
+    "amount": parse_amount,
+    "customer_name": partial(_text, "customer_name", MAX_NAME_CHARS),
+    "delivery_date": _few("delivery_date", parse_date),
+    "delivery_window": _few("delivery_window", parse_window),
+    "address": partial(_text, "address", MAX_ADDRESS_CHARS),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,6 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
-from psycopg.types.json import Jsonb
 from sqlalchemy import RowMapping, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +18,8 @@ from dialer.domain.order import Order, OrderState
 from dialer.errors import InputError
 from dialer.ledger.tables import attempts, batches, orders
 
+#: Made once: `json.dumps` with options makes an encoder for every row.
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _COLUMNS = "order_id, phone, amount, customer_name, delivery_date, delivery_window, address, timezone, attributes"
 _MAKE_INCOMING = text(
     f"CREATE TEMPORARY TABLE IF NOT EXISTS incoming ON COMMIT DELETE ROWS AS SELECT {_COLUMNS} FROM orders LIMIT 0"  # noqa: S608
@@ -137,7 +139,7 @@ def _incoming(order: Order) -> tuple[Any, ...]:
         order.delivery_window,
         order.address,
         order.timezone or "",
-        Jsonb(order.attributes),
+        _as_json(order.attributes),
     )
 
 
