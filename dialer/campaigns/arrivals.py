@@ -46,7 +46,7 @@ async def import_orders(
     create_if_missing: CampaignPlan | None = None,
     on_batch: Callable[[InsertedOrders], None] | None = None,
 ) -> ImportCounts:
-    """Put orders into a campaign, one transaction for some ten thousand; orders that it has already are left as they are.
+    """Put orders into a campaign, one transaction for ten thousand; orders that it has already are left as they are.
 
     An interrupted import is simply repeated. A finished campaign opens again, see `reopen_finished`. `on_batch` is
     told of each batch once it is committed. Raises NotFoundError (and creates nothing) for an unknown campaign
