@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from dialer.conversation.moves import Silence
 from dialer.conversation.speaking import Speaker
 
+#: A wait that has this little left is over: a timer cannot be set for less than the clock's own steps.
+_NEARLY_S = 0.001
 #: Longest wait for the closing words.
 CLOSING_LIMIT_S = 20.0
 
@@ -45,7 +47,7 @@ class Patience:
     def _waited(self, answer_timeout_s: float) -> None:
         """When the wait began, the question may not even have been handed over: it was over later than that."""
         missing_s = answer_timeout_s - self._speaker.silent_s
-        if missing_s > 0:
+        if missing_s > _NEARLY_S:
             self._wait(missing_s, answer_timeout_s)
         else:
             self._emit(Silence())
