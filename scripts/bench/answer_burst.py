@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 import time
@@ -32,7 +31,7 @@ from dialer.simulator.rehearsal import rehearse
 from dialer.telephony.switch import AriSwitch
 from scripts.bench import alaw, scenario, stand_ins
 from scripts.bench.far_end import RING_S
-from scripts.bench.live_calls import Children
+from scripts.bench.live_calls import Children, noted
 from scripts.bench.live_load import start_asterisk
 from scripts.bench.report import Figure, finish
 from scripts.recordings import fetch
@@ -97,7 +96,7 @@ async def measure(asterisk: EmbeddedAsterisk, folder: Path, answers: int, others
             for number in range(answers)
         ]
         await asyncio.gather(*held, *burst)
-    first = [json.loads(line).get("first_word_ms") for line in notes.read_text().splitlines()]
+    first = [note.get("first_word_ms") for note in await noted(notes, answers)]
     heard = [value for value in first if value]
     answered = began + begin + RING_S
     burst_is = f"{answers} answers within a second, {others} other calls"

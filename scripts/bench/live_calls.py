@@ -28,7 +28,7 @@ import numpy as np
 import structlog
 import uvloop
 
-from dialer.bootstrap import make_recognizer, make_voice, providers_of
+from dialer.bootstrap import make_recognizer, make_voice, providers_of, settle_heap
 from dialer.conversation import silero
 from dialer.conversation.comprehension import SessionPorts
 from dialer.conversation.script import Script
@@ -161,19 +161,34 @@ async def measure(settings: Settings, folder: Path, lines: Sequence[int], rounds
     done = []
     async with AriSwitch(settings) as switch:
         await one_round(switch, ports, script, Round(1), 1)
-        notes.unlink()
+        await noted(notes, 1)
+        settle_heap()
         for number in lines:
             gaps_ms.clear()
             this = Round(number)
             times = rounds if number > 1 else 4 * rounds
             await one_round(switch, ports, script, this, times)
-            this.notes = [json.loads(line) for line in notes.read_text().splitlines()]
+            this.notes = await noted(notes, this.calls)
             this.gaps_ms = gaps_ms.copy()
-            notes.unlink()
             done.append(this)
     for part in providers_of(ports):
         await part.close()
     return done
+
+
+async def noted(notes: Path, calls: int) -> list[dict[str, float]]:
+    """What the customers have noted of so many calls: they write it down when they see the call end."""
+    give_up_at = time.monotonic() + 5.0
+    while len(_lines(notes)) < calls and time.monotonic() < give_up_at:  # noqa: ASYNC110 - the file is another process's
+        await asyncio.sleep(0.05)
+    return [json.loads(line) for line in _lines(notes, remove=True)]
+
+
+def _lines(notes: Path, *, remove: bool = False) -> list[str]:
+    lines = notes.read_text().splitlines() if notes.is_file() else []
+    if remove:
+        notes.unlink(missing_ok=True)
+    return lines
 
 
 async def one_round(switch: AriSwitch, ports: SessionPorts, script: Script, this: Round, times: int) -> None:
