@@ -15,8 +15,8 @@ from dialer.ledger.trunks import set_drained
 from dialer.simulator.world import World
 from scripts.bench.services import Services
 
-LINES, RING_S, RAMP_S = 20, 3.0, 5.0
-ORDERS = 1000
+LINES, RING_S, RAMP_S = 20, 5.0, 7.0
+ORDERS = 400
 
 
 def two_nodes(folder: Path, seconds: float) -> dict[int, float] | None:

@@ -109,7 +109,7 @@ def measure(given: argparse.Namespace) -> list[Figure]:
     ]
     if nodes:
         found += [
-            Figure("nodes_1", nodes[1], "calls/s", "one Asterisk with 20 lines, each rings for 3 s", "", True),
+            Figure("nodes_1", nodes[1], "calls/s", "one Asterisk with 20 lines, each rings for 5 s", "", True),
             Figure("nodes_2", nodes[2], "calls/s", "two of them", "", True),
             Figure("nodes_2_over_1", nodes[2] / nodes[1], "x", "two by one", "", True),
         ]
