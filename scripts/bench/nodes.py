@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from scripts.bench.services import Services
 
 LINES, RING_S, RAMP_S = 20, 5.0, 7.0
 ORDERS = 400
+#: Three waves of calls: they end together, and the next tick releases as many.
+WINDOW_S = 18.0
 
 
-def two_nodes(folder: Path, seconds: float) -> dict[int, float] | None:
+def two_nodes(folder: Path) -> dict[int, float] | None:
     """Calls ended per second on one node and on both; None where there is no Asterisk."""
     if find_asterisk() is None:
         return None
@@ -35,7 +38,7 @@ def two_nodes(folder: Path, seconds: float) -> dict[int, float] | None:
             services.with_ledger(partial(_drain_b, drained=drained))
             services.start_campaign()
             time.sleep(RAMP_S)
-            rates[number] = _rate(services, seconds)
+            rates[number] = _rate(services)
             services.pause_campaign()
             time.sleep(RING_S + 1)
     return rates
@@ -51,7 +54,10 @@ def _start(services: Services, nodes: dict[str, EmbeddedAsterisk]) -> None:
     with services.connect() as db:
         phones = [row[0] for row in db.execute("SELECT phone FROM orders")]
     world = services.folder / "world.json"
-    World.assign(phones, seed=1, weights={"no_answer": 1}).save(world)
+    silent = World.assign(phones, seed=1)
+    World(
+        {phone: replace(one, persona="no_answer", failures_before_answer=99) for phone, one in silent.residents.items()}
+    ).save(world)
     spelt = {name: {"url": node.url, "lines": LINES} for name, node in nodes.items()}
     services.processes.env |= {"DIALER_NODES": json.dumps(spelt), "DIALER_ARI__NODE": "a"}
     for name, node in nodes.items():
@@ -69,10 +75,10 @@ def _start(services: Services, nodes: dict[str, EmbeddedAsterisk]) -> None:
     services.start_beat()
 
 
-def _rate(services: Services, seconds: float) -> float:
+def _rate(services: Services) -> float:
     with services.connect() as db:
         begin = db.execute("SELECT clock_timestamp()").fetchone()[0]
-        time.sleep(seconds)
+        time.sleep(WINDOW_S)
         count, took = db.execute(
             "SELECT count(*), clock_timestamp() - %s FROM attempts WHERE ended_at >= %s AND disposition = 'no_answer'",
             (begin, begin),

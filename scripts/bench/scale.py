@@ -29,7 +29,7 @@ def growing(folder: Path, seconds: float) -> dict[int, float]:
     """Calls ended per second with 1, 2 and 4 call workers."""
     rates = {}
     with Services(folder) as services:
-        services.make_campaign(20_000, lines=4 * WORKER_LINES)
+        services.make_campaign(20_000, lines=20 * WORKER_LINES)
         services.start_worker("batch", "batch", 8)
         services.processes.wait_for_line("batch", "ready.")
         services.start_beat()
@@ -87,7 +87,7 @@ def measure(given: argparse.Namespace) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="dialer-bench-") as name:
         rates = growing(Path(name) / "workers", given.seconds)
         held = fleet(Path(name) / "fleet", given.orders)
-        nodes = two_nodes(Path(name) / "nodes", given.seconds)
+        nodes = two_nodes(Path(name) / "nodes")
     lines = f"{WORKER_LINES} null lines each, {THINK_S:.0f} s a call"
     found = [
         Figure(f"workers_{number}", rate, "calls/s", f"{number} call worker(s), {lines}", higher_is_better=True)

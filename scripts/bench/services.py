@@ -30,7 +30,7 @@ _NULL_CELERY = ("-m", "scripts.bench.null_worker", "-A", "workers.app")
 _MAKE_ORDERS = """
     INSERT INTO orders (order_id, phone, amount, customer_name, address, timezone, attributes, campaign_id, state,
         due_at, created_at)
-    SELECT 'o' || n, '+7' || (9000000000 + n), 100 + n %% 9000, 'Анна Сергеевна', 'Казань, Лесная, ' || n %% 200,
+    SELECT 'o' || n, '+7' || (9100000000 + n), 100 + n %% 9000, 'Анна Сергеевна', 'Казань, Лесная, ' || n %% 200,
         CASE WHEN n %% 8 = 0 THEN 'Asia/Yekaterinburg' ELSE '' END, '{}', %(campaign)s, 'new', now(), now()
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
 """
