@@ -99,11 +99,6 @@ class LoopHost(bootsteps.StartStopStep):  # type: ignore[misc]
 
     requires = {"celery.worker.components:Pool"}  # noqa: RUF012 - Celery's own contract
 
-    def __init__(self, worker: Any, **options: Any) -> None:
-        """Workers want nothing of each other: none spends a second at its start on asking who else is there."""
-        worker.options.update(without_mingle=True, without_gossip=True)
-        super().__init__(worker, **options)
-
     def start(self, worker: Any) -> None:
         """Called when the worker starts."""
         global _host  # noqa: PLW0603 - one per process by design
