@@ -15,8 +15,8 @@ from scripts.bench.nodes import two_nodes
 from scripts.bench.report import Figure, finish
 from scripts.bench.services import Services
 
-#: Calls at once in each worker, and how long each lasts: 50 calls/s for a worker with nothing else to wait for.
-WORKER_LINES = 50
+#: Calls at once in each worker, and how long each lasts: 150 calls/s for a worker with nothing else to wait for.
+WORKER_LINES = 150
 THINK_S = 1.0
 FLEET_LINES, FLEET_WORKERS = 2000, 4
 FLEET_THINK_S, FLEET_CALLS_PER_SECOND = 40.0, 60.0
@@ -29,7 +29,7 @@ def growing(folder: Path, seconds: float) -> dict[int, float]:
     """Calls ended per second with 1, 2 and 4 call workers."""
     rates = {}
     with Services(folder) as services:
-        services.make_campaign(20_000, lines=20 * WORKER_LINES)
+        services.make_campaign(40_000, lines=20 * WORKER_LINES)
         services.start_worker("batch", "batch", 8)
         services.processes.wait_for_line("batch", "ready.")
         services.start_beat()
