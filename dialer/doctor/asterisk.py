@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import re
 import secrets
 from collections.abc import Iterable
+
+import aiohttp
 
 from dialer.doctor.finding import Finding, State, failed, ok, warning
 from dialer.doctor.registration import check_registration
@@ -109,9 +114,11 @@ async def _asterisk_connects(ari: AriClient, check: str) -> Finding:
         address = (await door.start()).address
         events = await ari.open_events()  # else Asterisk complains that nobody wants the channel
         try:
-            offer = await door.offer(f"doctor-{secrets.token_hex(4)}-audio", {ABSOLUTE_TIMEOUT: "5"})
+            channel_id = f"doctor-{secrets.token_hex(4)}-audio"
+            offer = await door.offer(channel_id, {ABSOLUTE_TIMEOUT: "5"})
             audio = await offer.connect(AudioHandlers(lambda _pcm: None, lambda _mark: None, lambda: None))
             await audio.close()
+            await _until_it_left(events, channel_id, ari.settings.request_timeout_s)
         finally:
             await events.close()
     except (MediaError, AriError) as error:
@@ -119,6 +126,16 @@ async def _asterisk_connects(ari: AriClient, check: str) -> Finding:
     finally:
         await door.close()
     return ok(check, f"by AudioSocket (chan_audiosocket): Asterisk connects to {address}")
+
+
+async def _until_it_left(events: aiohttp.ClientWebSocketResponse, channel_id: str, timeout_s: float) -> None:
+    """A channel enters the application after its audio has connected: who goes before leaves it with nobody."""
+    with contextlib.suppress(TimeoutError):  # its own cap ends it then
+        async with asyncio.timeout(timeout_s):
+            async for message in events:
+                event = json.loads(message.data)
+                if event.get("type") == "StasisEnd" and event["channel"]["id"] == channel_id:
+                    return
 
 
 async def _trunk(ari: AriClient, check: str, endpoint: str, running: frozenset[str] | None) -> Finding:
