@@ -13,11 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from dialer.conversation.hearing_models import Gate, Judge, WebRtcGate
-from dialer.conversation.silero import WINDOW_MS, WINDOW_SAMPLES, SileroJudge
+from dialer.conversation.silero import GLANCE_SAMPLES, WINDOW_MS, WINDOW_SAMPLES, Floats, SileroJudge
 from dialer.speech.ports import BYTES_PER_SECOND, FRAME_BYTES, FRAME_MS
 
-_WINDOW_BYTES = 2 * WINDOW_SAMPLES
 _BYTES_PER_MS = BYTES_PER_SECOND // 1000
+_WINDOW_BYTES = 2 * WINDOW_SAMPLES
+_GLANCE_BYTES = 2 * GLANCE_SAMPLES
+#: How long the judge may take silence after speech for more of it.
+_MEMORY_BYTES = 400 * _BYTES_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class HearingTuning:
     #: A window at least this likely is speech.
     start_probability: float = 0.4
     #: One window this likely, though not yet speech, is a hint that speech begins: good enough to pause the bot.
-    hint_probability: float = 0.2
+    hint_probability: float = 0.15
     #: Within speech a window stays speech down to this ...
     keep_probability: float = 0.4
     #: ... and while it is no more than this below the loudest: the judge's memory outlasts a short word by 0.2 s.
@@ -100,14 +103,18 @@ class Hearing:
         self._frames = bytearray()
         #: While shut: the lead-in. While open: what is not judged yet.
         self._windows = bytearray()
+        #: The newest audio, judged or not: what a glance sees.
+        self._newest = b""
         #: RMS of the loudest window of late (for the gain) and of the present speech (for its end).
         self._loud = 0.0
         self._peak = 0.0
+        #: Whether the last window was as quiet as the end of a word.
+        self._faded = False
         self.speaking = False
         self._recent: deque[bool] = deque(maxlen=self.tuning.start_within_ms // WINDOW_MS)
         #: Windows without a sign of speech since the last hint; None when there is no hint.
         self._since_hint: int | None = None
-        self._last_speech = 0
+        self._last_speech = -_MEMORY_BYTES
         self._speech_windows = 0
 
     @property
@@ -135,9 +142,11 @@ class Hearing:
             used += FRAME_BYTES
             self.position += FRAME_BYTES
             self._windows += frame
+            self._newest = (self._newest + frame)[-_GLANCE_BYTES:]
             self._gate_frame(frame)
             if self._open:
                 self._judge_windows(edges)
+                self._glance(edges)
         del self._frames[:used]
         return edges
 
@@ -171,17 +180,30 @@ class Hearing:
             if edge is not None:
                 edges.append(edge)
 
+    def _glance(self, edges: list[Edge]) -> None:
+        """Windows end where they end: a short first syllable cut in two by that shows in the audio up to now."""
+        if self.speaking or self._since_hint is not None or not self._windows:
+            return
+        samples, level = _samples(self._newest)
+        if len(samples) < GLANCE_SAMPLES or level < self._peak * self._fade:
+            return
+        gain = self._gain(max(self._loud, level))
+        if self._judge.glance(samples * gain) >= self.tuning.hint_probability:
+            self._since_hint = 0
+            edges.append(SpeechHint(self.position - _WINDOW_BYTES))
+
+    def _gain(self, loud: float) -> np.float32:
+        return np.float32(min(max(self.tuning.judged_level / loud, 1.0), self.tuning.max_gain))
+
     def _probability(self, window: bytes) -> float:
-        samples = np.frombuffer(window, dtype="<i2").astype(np.float32)
-        samples *= np.float32(1 / 32768)
-        level = math.sqrt(float(np.dot(samples, samples)) / WINDOW_SAMPLES)
+        samples, level = _samples(window)
         self._loud = max(self._loud * 0.995, level, 1e-6)
         self._peak = max(self._peak if self.speaking else self._peak * 0.8, level)
-        if self.speaking and level < self._peak * self._fade:
+        self._faded = level < self._peak * self._fade
+        if self._faded and (self.speaking or self._judged - self._last_speech < _MEMORY_BYTES):
             self._judge.probability(samples)  # its memory goes on
             return 0.0
-        gain = min(max(self.tuning.judged_level / self._loud, 1.0), self.tuning.max_gain)
-        return self._judge.probability(samples * np.float32(gain))
+        return self._judge.probability(samples * self._gain(self._loud))
 
     def _may_start(self, probability: float) -> SpeechStart | SpeechHint | HintOver | None:
         self._recent.append(probability >= self.tuning.start_probability)
@@ -197,7 +219,7 @@ class Hearing:
         return SpeechStart(self._judged - since_first * _WINDOW_BYTES)
 
     def _may_hint(self, probability: float) -> SpeechHint | HintOver | None:
-        likely = probability >= self.tuning.hint_probability
+        likely = probability >= self.tuning.hint_probability and not self._faded
         if self._since_hint is None:
             if not likely:
                 return None
@@ -218,6 +240,13 @@ class Hearing:
             return None
         self.speaking = False
         return SpeechEnd(self._last_speech)
+
+
+def _samples(pcm: bytes) -> tuple[Floats, float]:
+    """As numbers from -1 to 1, and their RMS."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    samples *= np.float32(1 / 32768)
+    return samples, math.sqrt(float(np.dot(samples, samples)) / len(samples))
 
 
 class StreamClock:

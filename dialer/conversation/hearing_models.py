@@ -15,6 +15,10 @@ class Judge(Protocol):
         """0..1 for the next 256 samples; beyond +-1 they are clipped."""
         ...
 
+    def glance(self, newest: Floats) -> float:
+        """0..1 for the newest 256 samples with the 32 before them, as if they came next; it is not remembered."""
+        ...
+
     def reset(self) -> None:
         """Forget what came before."""
         ...

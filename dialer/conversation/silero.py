@@ -28,6 +28,8 @@ WINDOW_MS = WINDOW_SAMPLES * 1000 // SAMPLE_RATE_HZ
 #: Samples before the window that it sees as well, and samples that are mirrored behind it.
 _CONTEXT = 32
 _MIRRORED = 32
+#: What a glance takes: a window with its context.
+GLANCE_SAMPLES = _CONTEXT + WINDOW_SAMPLES
 _SAMPLES = _CONTEXT + WINDOW_SAMPLES + _MIRRORED
 
 _FILTER, _HOP, _STEPS, _BINS = 128, 64, 4, 65
@@ -89,9 +91,20 @@ class SileroJudge:
     def probability(self, window: Floats) -> float:
         """See `Judge`."""
         held = self._samples
-        held[:_CONTEXT] = held[WINDOW_SAMPLES : WINDOW_SAMPLES + _CONTEXT]
-        own = held[_CONTEXT:-_MIRRORED]
-        np.minimum(window, 1.0, out=own)
+        held[:_CONTEXT] = held[WINDOW_SAMPLES:GLANCE_SAMPLES]
+        return self._judge(held[_CONTEXT:GLANCE_SAMPLES], window)
+
+    def glance(self, newest: Floats) -> float:
+        """See `Judge`."""
+        kept = self._samples[WINDOW_SAMPLES:GLANCE_SAMPLES].copy(), self._input.copy(), self._memory.copy()
+        found = self._judge(self._samples[:GLANCE_SAMPLES], newest)
+        self._samples[WINDOW_SAMPLES:GLANCE_SAMPLES], self._input[:], self._memory[:] = kept
+        return found
+
+    def _judge(self, own: Floats, given: Floats) -> float:
+        """Take samples in, mirror the end behind them, and score."""
+        held = self._samples
+        np.minimum(given, 1.0, out=own)
         np.maximum(own, -1.0, out=own)
         held[-_MIRRORED:] = held[-_MIRRORED - 2 : -2 * _MIRRORED - 2 : -1]
         self._hear()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 import wave
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -51,6 +52,8 @@ class SimulatedProvider:
         self.delay_s = delay_s
         self.base_url = ""
         self.requests: list[Service] = []
+        #: What was answered, and seconds from the request to the whole answer.
+        self.answers: list[tuple[Service, float]] = []
         self._reply_to = reply_to
         self._bank = PhraseBankRecognizer(phrases, cache=cache)
         self._voice = OfflineSynthesizer()
@@ -99,9 +102,11 @@ class SimulatedProvider:
             task = asyncio.current_task()
             if task is not None:
                 self._live[task] = (service, request)
+            asked = time.monotonic()
             try:
                 with suppress(ConnectionError):
                     response: web.StreamResponse = await answer(request)
+                    self.answers.append((service, time.monotonic() - asked))
                     return response
                 return web.Response()
             finally:

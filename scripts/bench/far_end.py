@@ -140,12 +140,15 @@ def _stop_after(loud: list[float], moment: float) -> float | None:
 
 
 def _obey(provider: SimulatedProvider, line: str) -> None:
-    """`kill SERVICE` and `revive SERVICE`, a line each."""
+    """`kill SERVICE`, `revive SERVICE`, `note FILE` (what was answered since the last note), a line each."""
     match line.split():
         case ["kill", "hearing" | "speaking" | "model" as service]:
             provider.kill(service)
         case ["revive", "hearing" | "speaking" | "model" as service]:
             provider.revive(service)
+        case ["note", path]:
+            announce(Path(path), {"hearing_s": [took for service, took in provider.answers if service == "hearing"]})
+            provider.answers.clear()
         case _:
             asyncio.get_running_loop().remove_reader(sys.stdin)
 

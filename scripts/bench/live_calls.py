@@ -67,6 +67,8 @@ class Round:
     lines: int
     notes: list[dict[str, float]] = field(default_factory=list)
     gaps_ms: list[float] = field(default_factory=list)
+    #: From each request to the stand-in's whole answer, by its own clock.
+    hearing_ms: list[float] = field(default_factory=list)
     cpu_s: float = 0.0
     call_s: float = 0.0
     confirmed: int = 0
@@ -100,6 +102,16 @@ class Children:
         told.write(f"{line}\n".encode())
         told.flush()
 
+    def heard_ms(self) -> list[float]:
+        """How long the provider took for each transcription since it was last asked."""
+        note = self._folder / "answers"
+        self.tell("provider", f"note {note}")
+        while not note.is_file():
+            time.sleep(0.01)
+        answers = json.loads(note.read_text())
+        note.unlink()
+        return [1000 * took for took in answers["hearing_s"]]
+
     def stop(self) -> None:
         for child in self._running.values():
             child.terminate()
@@ -107,10 +119,8 @@ class Children:
             child.wait(10)
 
 
-def settings_for(given: argparse.Namespace, folder: Path, stack: ExitStack) -> tuple[Settings, str]:
+def settings_for(given: argparse.Namespace, folder: Path, children: Children, stack: ExitStack) -> tuple[Settings, str]:
     """Start everything around the worker."""
-    children = Children(folder)
-    stack.callback(children.stop)
     provider = children.start("provider", delay_s=given.provider_delay_ms / 1000)
     program = None if given.simulator else find_asterisk()
     if program is None:
@@ -147,7 +157,9 @@ def watch_frames(gaps_ms: list[float]) -> None:
     Session.on_audio = on_audio  # type: ignore[method-assign]
 
 
-async def measure(settings: Settings, folder: Path, lines: Sequence[int], rounds: int) -> list[Round]:
+async def measure(
+    settings: Settings, folder: Path, children: Children, lines: Sequence[int], rounds: int
+) -> list[Round]:
     """All rounds, after one call that nobody counts."""
     silero.weights()
     ports = SessionPorts(
@@ -165,11 +177,13 @@ async def measure(settings: Settings, folder: Path, lines: Sequence[int], rounds
         settle_heap()
         for number in lines:
             gaps_ms.clear()
+            children.heard_ms()
             this = Round(number)
             times = rounds if number > 1 else 4 * rounds
             await one_round(switch, ports, script, this, times)
             this.notes = await noted(notes, this.calls)
             this.gaps_ms = gaps_ms.copy()
+            this.hearing_ms = children.heard_ms()
             done.append(this)
     for part in providers_of(ports):
         await part.close()
@@ -218,13 +232,15 @@ def figures(this: Round, provider_delay_ms: int) -> list[Figure]:
     calls = f"{this.lines} calls at once" if this.lines > 1 else "one call at a time"
     found: list[Figure] = []
 
-    def both(name: str, key: str, less_ms: float, what: str, target: str = "") -> None:
-        values = [note[key] - less_ms for note in this.notes if key in note]
+    def shares(name: str, values: list[float], what: str, target: str = "") -> None:
         for share in (50, 95):
             if values:
                 value = round(float(np.percentile(values, share)), 1)
                 goal = target if share == 95 else ""
                 found.append(Figure(f"{name}{at}_p{share}", value, "ms", f"{what}, {calls}", goal))
+
+    def both(name: str, key: str, less_ms: float, what: str, target: str = "") -> None:
+        shares(name, [note[key] - less_ms for note in this.notes if key in note], what, target)
 
     longer = max(END_PAUSE_MS, provider_delay_ms)
     both("first_word", "first_word_ms", 0, "answer to first word", "<= 100")
@@ -232,6 +248,7 @@ def figures(this: Round, provider_delay_ms: int) -> list[Figure]:
     both("reply", "reply_ms", 0, f"end of speech to first word (pause {END_PAUSE_MS}, provider {provider_delay_ms} ms)")
     both("reply_over_both", "reply_ms", END_PAUSE_MS + provider_delay_ms, "reply less pause and provider", "<= 60")
     both("reply_over_longer", "reply_ms", longer, "reply less the longer of both")
+    shares("provider", this.hearing_ms, f"what the stand-in really took for a transcription (set: {provider_delay_ms})")
     confirmed = this.confirmed / this.calls if this.calls else 0.0
     found.append(Figure(f"confirmed{at}", confirmed, "", f"share of calls confirmed, {calls}", "1", True))
     if this.gaps_ms:
@@ -255,9 +272,11 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     rounds = 1 if given.quick else given.rounds
     with tempfile.TemporaryDirectory(prefix="dialer-bench-") as name, ExitStack() as stack:
-        settings, kind = settings_for(given, Path(name), stack)
+        children = Children(Path(name))
+        stack.callback(children.stop)
+        settings, kind = settings_for(given, Path(name), children, stack)
         lines = [int(number) for number in given.calls.split(",")]
-        done = uvloop.run(measure(settings, Path(name), lines, rounds))
+        done = uvloop.run(measure(settings, Path(name), children, lines, rounds))
     print(f"{kind}, media {given.media}")
     finish("live_calls", [one for this in done for one in figures(this, given.provider_delay_ms)], quick=given.quick)
 

@@ -72,7 +72,7 @@ def regressions(run: dict[str, Any], before: dict[str, Any] | None) -> Iterable[
         old = known.get(one["name"])
         if not old:
             continue
-        change = one["value"] / old - 1
+        change = (one["value"] - old) / abs(old)
         if (-change if one["higher_is_better"] else change) > NOISE:
             print_unit = f"{one['value']:.3g} {one['unit']}, committed {old:.3g}"
             yield f"REGRESSION {one['name']}: {print_unit} ({change:+.0%})"

@@ -14,11 +14,19 @@ class LoudnessJudge:
     def probability(self, window: NDArray[np.float32]) -> float:
         """1 or 0."""
         self.asked += 1
-        return float(np.sqrt(np.mean(np.square(window))) > 0.001)
+        return _loud(window)
+
+    def glance(self, newest: NDArray[np.float32]) -> float:
+        """1 or 0."""
+        return _loud(newest)
 
     def reset(self) -> None:
         """Count."""
         self.resets += 1
+
+
+def _loud(samples: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(samples))) > 0.001)
 
 
 class LoudnessGate:

