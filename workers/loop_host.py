@@ -99,6 +99,11 @@ class LoopHost(bootsteps.StartStopStep):  # type: ignore[misc]
 
     requires = {"celery.worker.components:Pool"}  # noqa: RUF012 - Celery's own contract
 
+    def __init__(self, worker: Any, **options: Any) -> None:
+        """Nothing is learnt from other workers at the start (revoked tasks, clocks): asking them takes a second."""
+        worker.options["without_mingle"] = True
+        super().__init__(worker, **options)
+
     def start(self, worker: Any) -> None:
         """Called when the worker starts."""
         global _host  # noqa: PLW0603 - one per process by design

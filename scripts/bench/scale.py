@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from scripts.bench.nodes import two_nodes
 from scripts.bench.report import Figure, finish
 from scripts.bench.services import Services
@@ -70,17 +72,28 @@ def fleet(folder: Path, orders: int) -> dict[str, Any]:
             services.processes.wait_for_line(name, "ready.", 60.0)
         services.start_beat()
         services.start_campaign()
-        until, live = time.monotonic() + ramp_s + FLEET_THINK_S, []
+        live: list[int] = []
         with services.connect() as db:
-            while time.monotonic() < until:
-                live.append(db.execute(_LIVE).fetchone()[0])
-                time.sleep(0.25)
+            _watch(db, live, ramp_s)
+            before = services.cpu_s([*names, "batch"])
+            _watch(db, live, FLEET_THINK_S)
+            after = services.cpu_s([*names, "batch"])
             ticks = db.execute(_TICKS).fetchall()
             memory = sum(services.rss_mb(name) for name in names)
     early = [(at, count) for at, count in ticks if (at - ticks[0][0]).total_seconds() < ramp_s - 3]
     released = sum(count for _, count in early[1:])
     rate = released / (early[-1][0] - early[0][0]).total_seconds()
-    return {"rate": rate, "most": max(live), "late_least": min(live[-20:]), "memory_mb": memory}
+    used = {name: (after[name] - before[name]) / FLEET_THINK_S for name in after}
+    workers = sum(used[name] for name in names)
+    return {"rate": rate, "most": max(live), "memory_mb": memory, "postgres": used["postgres"], "workers": workers}
+
+
+def _watch(db: psycopg.Connection[Any], live: list[int], seconds: float) -> None:
+    """How many calls there are, all the time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        live.append(db.execute(_LIVE).fetchone()[0])
+        time.sleep(0.25)
 
 
 def measure(given: argparse.Namespace) -> list[Figure]:
@@ -105,6 +118,8 @@ def measure(given: argparse.Namespace) -> list[Figure]:
         Figure(
             "fleet_most_lines", held["most"], "lines", f"most at any moment; {FLEET_LINES} allowed", f"= {FLEET_LINES}"
         ),
+        Figure("fleet_workers_cpu", held["workers"], "cores", "all call workers while all lines are busy"),
+        Figure("fleet_postgres_cpu", held["postgres"], "cores", "PostgreSQL meanwhile, the bench's own looks included"),
         Figure("fleet_memory", held["memory_mb"], "MB", f"{FLEET_WORKERS} call workers, {FLEET_LINES} calls in all"),
     ]
     if nodes:
