@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from dialer.conversation.notes import Talk
 from dialer.domain.outcome import Decision, Disposition
 from dialer.embedded.asterisk import EmbeddedAsterisk
 from dialer.embedded.asterisk_program import find_asterisk
-from tests.e2e.conversations import Bot, behind_asterisk, bot_for, simulated, world_of
+from tests.e2e.conversations import behind_asterisk, bot_for, simulated, world_of
 from tests.support.lesser_asterisk import asterisk_without
 from tests.support.real_parts import missing_asterisk
 
@@ -62,34 +62,43 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAster
         yield running
 
 
-@pytest.fixture(scope="module")
-def older_asterisk(asterisk: EmbeddedAsterisk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAsterisk]:
-    """Without the media WebSocket: bot and customers talk over AudioSocket."""
-    with asterisk_without(tmp_path_factory.mktemp("older"), "chan_websocket") as running:
-        yield running
+@dataclass(frozen=True)
+class Calls:
+    """What all calls of one PBX, placed at once, came to: a conversation, or how dialing failed."""
+
+    by_persona: dict[str, Talk | Disposition]
+    second_greeting: Talk | Disposition
 
 
-@pytest.fixture(params=["simulated", pytest.param("asterisk", marks=pytest.mark.asterisk)])
-async def bot(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bot]:
-    world = world_of(PERSONAS)
-    async with AsyncExitStack() as stack:
-        if request.param == "simulated":
-            ari = await stack.enter_async_context(simulated(world))
-        else:
-            ari = await stack.enter_async_context(behind_asterisk(request.getfixturevalue(request.param), world))
-        yield await stack.enter_async_context(bot_for(ari, world, tmp_path))
+@pytest.fixture(scope="module", params=["simulated", pytest.param("asterisk", marks=pytest.mark.asterisk)])
+def calls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Calls:
+    world = world_of([*PERSONAS, "confirms"])
+    if request.param == "simulated":
+        pbx = simulated(world)
+    else:
+        pbx = behind_asterisk(request.getfixturevalue("asterisk"), world)
+
+    async def place() -> Calls:
+        async with pbx as ari, bot_for(ari, world, tmp_path_factory.mktemp(request.param)) as bot:
+            *talks, second = await asyncio.gather(
+                *(bot.call(phone_of(number)) for number in range(len(PERSONAS))),
+                bot.call(phone_of(len(PERSONAS)), script="personal"),
+            )
+        return Calls(dict(zip(PERSONAS, talks, strict=True)), second)
+
+    return asyncio.run(place())
 
 
-def phone_of(persona: str) -> str:
-    return f"+797000001{PERSONAS.index(persona):02}"
+def phone_of(number: int) -> str:
+    return f"+797000001{number:02}"
 
 
 def words(talk: Talk) -> list[tuple[str, str]]:
     return [(line.who, line.text) for line in sorted(talk.transcript.lines, key=lambda line: line.at_s)]
 
 
-async def test_the_briefs_two_conversations_word_for_word(bot: Bot, tmp_path: Path) -> None:
-    confirmed, changed = await asyncio.gather(bot.call(phone_of("confirms")), bot.call(phone_of("changes_address")))
+def test_the_briefs_two_conversations_word_for_word(calls: Calls, tmp_path: Path) -> None:
+    confirmed, changed = calls.by_persona["confirms"], calls.by_persona["changes_address"]
 
     assert isinstance(confirmed, Talk)
     assert words(confirmed) == CONFIRMED
@@ -110,16 +119,20 @@ async def test_the_briefs_two_conversations_word_for_word(bot: Bot, tmp_path: Pa
 
 
 @pytest.mark.asterisk
-@pytest.mark.parametrize("bot", ["older_asterisk"], indirect=True)
 async def test_an_asterisk_without_the_media_websocket_serves_as_well(
-    bot: Bot, older_asterisk: EmbeddedAsterisk, tmp_path: Path
+    asterisk: EmbeddedAsterisk, tmp_path: Path
 ) -> None:
-    confirmed = await bot.call(phone_of("confirms"))
+    """Bot and customers talk over AudioSocket."""
+    world = world_of(["confirms"])
+    with asterisk_without(tmp_path / "older", "chan_websocket") as older:
+        async with behind_asterisk(older, world) as ari, bot_for(ari, world, tmp_path) as bot:
+            confirmed = await bot.call(phone_of(0))
+        problems = older.problems()
 
     assert isinstance(confirmed, Talk)
     assert words(confirmed) == CONFIRMED
     _assert_both_sides_are_heard(confirmed, tmp_path / "call.wav")
-    assert older_asterisk.problems() == []
+    assert problems == []
 
 
 def _assert_both_sides_are_heard(talk: Talk, path: Path) -> None:
@@ -136,20 +149,17 @@ def _assert_both_sides_are_heard(talk: Talk, path: Path) -> None:
     assert both_s < 0.3
 
 
-async def test_every_persona_ends_as_it_should(bot: Bot) -> None:
-    talks = await asyncio.gather(*(bot.call(phone_of(persona)) for persona in PERSONAS))
+def test_every_persona_ends_as_it_should(calls: Calls) -> None:
+    ended = {
+        persona: talk.outcome.decision or talk.outcome.disposition if isinstance(talk, Talk) else talk
+        for persona, talk in calls.by_persona.items()
+    }
 
-    ended = {}
-    for persona, talk in zip(PERSONAS, talks, strict=True):
-        if isinstance(talk, Talk):
-            ended[persona] = talk.outcome.decision or talk.outcome.disposition
-        else:
-            ended[persona] = talk
     assert ended == EXPECTED
 
 
-async def test_the_second_greeting_of_the_brief(bot: Bot) -> None:
-    talk = await bot.call(phone_of("confirms"), script="personal")
+def test_the_second_greeting_of_the_brief(calls: Calls) -> None:
+    talk = calls.second_greeting
 
     assert isinstance(talk, Talk)
     assert words(talk)[0][1] == (
