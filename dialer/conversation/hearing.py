@@ -19,6 +19,8 @@ from dialer.speech.ports import BYTES_PER_SECOND, FRAME_BYTES, FRAME_MS
 _BYTES_PER_MS = BYTES_PER_SECOND // 1000
 _WINDOW_BYTES = 2 * WINDOW_SAMPLES
 _GLANCE_BYTES = 2 * GLANCE_SAMPLES
+#: A glance is for what is louder than the last window: in steady noise there is nothing new to see.
+_RISE = 1.1
 #: How long the judge may take silence after speech for more of it.
 _MEMORY_BYTES = 400 * _BYTES_PER_MS
 
@@ -108,7 +110,8 @@ class Hearing:
         #: RMS of the loudest window of late (for the gain) and of the present speech (for its end).
         self._loud = 0.0
         self._peak = 0.0
-        #: Whether the last window was as quiet as the end of a word.
+        #: RMS of the last window, and whether that is as quiet as the end of a word.
+        self._level = 0.0
         self._faded = False
         self.speaking = False
         self._recent: deque[bool] = deque(maxlen=self.tuning.start_within_ms // WINDOW_MS)
@@ -185,7 +188,7 @@ class Hearing:
         if self.speaking or self._since_hint is not None or not self._windows:
             return
         samples, level = _samples(self._newest)
-        if len(samples) < GLANCE_SAMPLES or level < self._peak * self._fade:
+        if len(samples) < GLANCE_SAMPLES or level < max(self._peak * self._fade, self._level * _RISE):
             return
         gain = self._gain(max(self._loud, level))
         if self._judge.glance(samples * gain) >= self.tuning.hint_probability:
@@ -197,6 +200,7 @@ class Hearing:
 
     def _probability(self, window: bytes) -> float:
         samples, level = _samples(window)
+        self._level = level
         self._loud = max(self._loud * 0.995, level, 1e-6)
         self._peak = max(self._peak if self.speaking else self._peak * 0.8, level)
         self._faded = level < self._peak * self._fade

@@ -65,7 +65,7 @@ class WholeWindows(LoudnessJudge):
     """A judge who knows a syllable only when he hears it whole."""
 
     def probability(self, window: NDArray[np.float32]) -> float:
-        return float(np.mean(np.abs(window[-256:]) > 0.01) > 0.9)
+        return float(np.mean(np.abs(window[-256:]) > 0.01) > 0.85)
 
     glance = probability
 
