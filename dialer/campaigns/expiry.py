@@ -54,6 +54,7 @@ async def _zones_over(tx: AsyncConnection, campaign: CampaignRow, now: datetime)
 
 async def _finish(ledger: Ledger, campaign: CampaignRow, now: datetime) -> bool:
     async with ledger.begin() as tx:
+        await rows.lock_campaign(tx, campaign.name)  # an import under way ends first
         if not campaign.plan.window.is_over(now) or await recall.open_zones(tx, campaign.id):
             return False
         return await rows.set_state(tx, campaign.id, CampaignState.FINISHED, only_from=_CLOSABLE, now=now)

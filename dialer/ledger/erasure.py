@@ -31,12 +31,18 @@ _FORGET_FILES = text(
     FROM unnest(CAST(:ids AS text[]), CAST(:refusals AS text[])) AS gone (id, refusal) WHERE a.id = gone.id
     """
 )
+_LOCK = text(
+    """
+    SELECT o.id FROM orders o JOIN campaigns c ON c.id = o.campaign_id
+    WHERE o.order_id = :order_id AND (CAST(:campaign AS text) IS NULL OR c.name = :campaign)
+    ORDER BY o.id FOR UPDATE OF o
+    """
+)
+#: After the lock, in a statement of its own: a settlement that was waited for has left its message to the shop.
 _FIND = text(
     """
     SELECT o.id, o.state, o.phone, b.id IS NOT NULL AND b.delivered_at IS NULL AND b.dead_at IS NULL AS untold
-    FROM orders o JOIN campaigns c ON c.id = o.campaign_id LEFT JOIN outbox b ON b.order_pk = o.id
-    WHERE o.order_id = :order_id AND (CAST(:campaign AS text) IS NULL OR c.name = :campaign)
-    ORDER BY o.id FOR UPDATE OF o
+    FROM orders o LEFT JOIN outbox b ON b.order_pk = o.id WHERE o.id = ANY(:pks) ORDER BY o.id
     """
 )
 _FILES = text(
@@ -105,7 +111,8 @@ async def forget_files(tx: AsyncConnection, kind: FileKind, refusals: Mapping[st
 
 async def find_erasable(tx: AsyncConnection, order_id: str, campaign: str | None) -> list[ErasableOrder]:
     """The shop's order in one campaign or in all; locked until the transaction ends."""
-    rows = await tx.execute(_FIND, {"order_id": order_id, "campaign": campaign})
+    pks = list((await tx.execute(_LOCK, {"order_id": order_id, "campaign": campaign})).scalars())
+    rows = await tx.execute(_FIND, {"pks": pks})
     return [ErasableOrder(row.id, OrderState(row.state), row.phone, row.untold) for row in rows]
 
 

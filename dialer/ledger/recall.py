@@ -42,15 +42,17 @@ _OPEN_ZONES = text(
 )
 #: Campaigns without orders are left running: their first batch may be on its way. (Subqueries with an order and a
 #: limit stay probes of an index; as EXISTS they would be joined by reading all orders.)
-_FINISH = text(
-    f"""
-    UPDATE campaigns c SET state = 'finished', ended_at = :now
-    WHERE c.state = 'running' AND EXISTS (SELECT 1 FROM batches b WHERE b.campaign_id = c.id AND b.accepted > 0)
+_DONE = f"""
+    c.state = 'running' AND EXISTS (SELECT 1 FROM batches b WHERE b.campaign_id = c.id AND b.accepted > 0)
         AND (SELECT o.id FROM orders o WHERE o.campaign_id = c.id AND o.state IN {RELEASABLE_SQL}
              ORDER BY o.timezone, o.due_at LIMIT 1) IS NULL
         AND (SELECT o.id FROM orders o WHERE o.campaign_id = c.id AND o.state IN {LIVE_SQL} LIMIT 1) IS NULL
-    RETURNING c.name
     """  # noqa: S608
+#: An import locks its campaign: one that takes orders in at this moment is passed over.
+_LOCK_DONE = text(f"SELECT c.id FROM campaigns c WHERE {_DONE} FOR NO KEY UPDATE SKIP LOCKED")  # noqa: S608
+#: A statement of its own: it sees what was committed before the lock was got.
+_FINISH = text(
+    f"UPDATE campaigns c SET state = 'finished', ended_at = :now WHERE c.id = ANY(:ids) AND {_DONE} RETURNING c.name"  # noqa: S608
 )
 _FORGET_DAYS = text("DELETE FROM phone_days WHERE day < :before")
 
@@ -82,7 +84,8 @@ async def skip_zones(
 
 async def finish_done(tx: AsyncConnection, now: datetime) -> list[str]:
     """Finish the running campaigns whose orders have all reached a final state; returns their names."""
-    return list((await tx.execute(_FINISH, {"now": now})).scalars())
+    done = list((await tx.execute(_LOCK_DONE)).scalars())
+    return list((await tx.execute(_FINISH, {"now": now, "ids": done})).scalars()) if done else []
 
 
 async def forget_days(tx: AsyncConnection, before: date) -> int:

@@ -79,7 +79,8 @@ _QUERIES: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "move attempts": (trunks._MOVE, {"ids": ["x"], "nodes": ["y"]}),
     "deliveries": (outbox._CLAIM, {"now": NOW, "until": NOW, "limit": 100}),
     "skip remaining": (recall._SKIP_REMAINING, {"campaign": 1, "reason": "x", "now": NOW, "limit": 100}),
-    "finish": (recall._FINISH, {"now": NOW}),
+    "done": (recall._LOCK_DONE, {}),
+    "finish": (recall._FINISH, {"now": NOW, "ids": [1]}),
 }
 
 
