@@ -164,7 +164,7 @@ class Hearing:
             self._judge.reset()
             self._loud = 0.0
             self._recent.clear()
-        elif self._open and not self.speaking and self._is_quiet():
+        elif self._open and not self.speaking and self._since_hint is None and self._is_quiet():
             self._open = False
             self._open_run = 0
         if not self._open:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+import structlog
+
 from dialer.conversation.turns import (
     HintDropped,
     Pause,
@@ -25,6 +27,8 @@ from dialer.conversation.turns import (
 from dialer.domain.plain import plain_text
 from dialer.domain.usage import usage
 from dialer.speech.ports import Recognizer, duration_s
+
+log = structlog.get_logger(__name__)
 
 #: Seconds between ticks of the turn detectors.
 TICK_S = 0.02
@@ -84,7 +88,11 @@ class Ticker:
     def _run(self) -> None:
         self._timer = None
         for tick in tuple(self._ticked):
-            tick()
+            try:
+                tick()
+            except Exception:  # one call's fault must not stop the clock of all others
+                log.exception("tick_failed")
+                self.remove(tick)
         if self._ticked:
             self._schedule()
 

@@ -85,6 +85,10 @@ class AudioSocketAudio:
         for name in heard:
             self._handlers.on_mark(name)
 
+    def broken(self, why: str) -> None:
+        """End the connection: an Asterisk that gets no frames stands still."""
+        self._link.broken(why)
+
     def _at_once(self) -> None:
         """Do not wait for the next beat."""
         self.beat(asyncio.get_running_loop().time())

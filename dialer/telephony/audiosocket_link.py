@@ -54,7 +54,7 @@ class AudioSocketLink(asyncio.Protocol):
         for kind, payload in frames:
             if kind == Kind.AUDIO:
                 if len(payload) % 2:
-                    return self._broken("half a sample")
+                    return self.broken("half a sample")
                 self._on_audio(payload)
             elif kind == Kind.HANGUP:
                 self._transport.close()
@@ -63,7 +63,7 @@ class AudioSocketLink(asyncio.Protocol):
             # A key is told by ARI as well, and whatever else newer Asterisks may say is none of ours.
         return None
 
-    def _broken(self, why: str) -> None:
+    def broken(self, why: str) -> None:
         """Nothing that follows can be understood."""
         log.error("audiosocket_broken", reason=why)
         self._transport.abort()
@@ -75,7 +75,7 @@ class AudioSocketLink(asyncio.Protocol):
         try:
             self.take(self._reader.feed(data))
         except FrameError as error:
-            self._broken(str(error))
+            self.broken(str(error))
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.closed = True

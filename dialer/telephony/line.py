@@ -196,7 +196,7 @@ class AriLine:
                 return False
             await self._ari.add_to_bridge(ids.bridge_id(self.attempt_id), operator.channel_id)
             await self._ari.set_variable(customer.channel_id, ABSOLUTE_TIMEOUT, str(TRANSFERRED_MAX_S))
-        except (AriError, ConflictError) as error:
+        except (AriError, AriUnavailableError, ConflictError) as error:
             log.warning("transfer_failed", attempt=self.attempt_id, reason=str(error))
             return False
         else:

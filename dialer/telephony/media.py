@@ -162,14 +162,23 @@ class MediaSocket:
     async def _read(self) -> None:
         """The frame path: one callback for each message, nothing in between."""
         on_audio = self._on_audio
-        async for message in self._socket:
-            if message.type is aiohttp.WSMsgType.BINARY:
-                on_audio(message.data)
-            elif message.type is aiohttp.WSMsgType.TEXT:
-                self._on_control(json.loads(message.data))
-        self._room.set()
-        self.started.set()
-        self._on_closed()
+        try:
+            async for message in self._socket:
+                if message.type is aiohttp.WSMsgType.BINARY:
+                    on_audio(message.data)
+                elif message.type is aiohttp.WSMsgType.TEXT:
+                    self._control(message.data)
+        finally:  # a call whose listener has failed is as deaf as one without a socket
+            self._room.set()
+            self.started.set()
+            self._on_closed()
+
+    def _control(self, text: str) -> None:
+        """What is no control message costs that message, and not the call its ears."""
+        try:
+            self._on_control(json.loads(text))
+        except (ValueError, AttributeError) as error:
+            log.error("media_message_unreadable", error=type(error).__name__)
 
     def _on_control(self, event: dict[str, object]) -> None:
         """A control message; there are a few in a second at most."""

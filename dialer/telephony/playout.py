@@ -14,8 +14,12 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
+import structlog
+
 from dialer.telephony.audio_port import FRAME_BYTES
 from dialer.telephony.audiosocket_frames import audio_frame
+
+log = structlog.get_logger()
 
 FRAME_S = 0.02
 #: Frames that go out before they are due. Asterisk takes what comes up to 80 ms early for one stream (its
@@ -102,6 +106,10 @@ class Speaker(Protocol):
         """Send what is due."""
         ...
 
+    def broken(self, why: str) -> None:
+        """`beat` has failed, and is not called any more."""
+        ...
+
 
 class Pacer:
     """One timer for all calls of a process: a beat every 20 ms, at absolute times, while there are any."""
@@ -135,6 +143,11 @@ class Pacer:
         now = self._loop.time()
         self._timer = None
         for speaker in tuple(self._speakers):
-            speaker.beat(now)
+            try:
+                speaker.beat(now)
+            except Exception:  # one call's fault must not silence all others
+                log.exception("beat_failed")
+                self.leave(speaker)
+                speaker.broken("beat failed")
         if self._speakers and self._timer is None:
             self._set()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dialer.domain.outcome import Disposition
+from dialer.errors import AriUnavailableError
 from dialer.telephony.line import AriLine
 from dialer.telephony.ports import DialRequest
 from dialer.telephony.switch import AriSwitch
@@ -110,10 +111,14 @@ async def test_an_operator_takes_over(pbx: Pbx, line: AriLine, dial: Dial, heard
 
     assert await line.transfer(OPERATOR, {"ORDER_ID": "45678"}, 10.0)
 
+    async def only_people_are_left() -> bool:
+        """The media channel needs a moment to end."""
+        channels = {channel["id"] for channel in await pbx.listed("channels")}
+        assert {line.attempt_id, f"{line.attempt_id}-operator"} <= channels
+        return f"{line.attempt_id}-media" not in channels
+
+    await eventually(only_people_are_left, "the bot stayed in the call")
     assert not line.ended.done()
-    channels = {channel["id"] for channel in await pbx.listed("channels")}
-    assert {line.attempt_id, f"{line.attempt_id}-operator"} <= channels
-    assert f"{line.attempt_id}-media" not in channels
     await line.hangup()
     await asyncio.wait_for(line.ended, PATIENCE_S)
 
@@ -135,6 +140,21 @@ async def test_without_an_operator_the_bot_goes_on(line: AriLine, dial: Dial, he
     await line.play(speech(0.2))
     await line.mark("still here")
     await heard.mark("still here")
+    assert await line.transfer(OPERATOR, {}, 10.0)
+
+
+async def test_an_asterisk_that_does_not_answer_leaves_the_customer_with_the_bot(
+    switch: AriSwitch, line: AriLine, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await dial("79000000100")
+
+    async def no_answer(*_: object) -> None:
+        raise AriUnavailableError("no answer in time")
+
+    with monkeypatch.context() as stalled:
+        stalled.setattr(switch.ari, "create_channel", no_answer)
+        assert not await line.transfer(OPERATOR, {}, 10.0)
+
     assert await line.transfer(OPERATOR, {}, 10.0)
 
 

@@ -92,6 +92,22 @@ def test_a_syllable_that_windows_cut_in_two_is_a_hint_at_once(lead_s: float) -> 
     assert told == [pytest.approx(lead_s + 0.04)]
 
 
+class Doubting(LoudnessJudge):
+    """A judge who is not sure about anything for the first 20 windows (0.64 s)."""
+
+    def probability(self, window: NDArray[np.float32]) -> float:
+        self.asked += 1
+        return 0.2 if self.asked <= 20 else 0.0
+
+
+def test_a_hint_is_taken_back_even_if_the_line_has_fallen_silent_meanwhile() -> None:
+    murmur = tone(0.6, amplitude=0.001)  # too quiet for the gate
+
+    edges = hearing(Doubting()).feed(tone(0.02) + murmur + quiet(2.0))
+
+    assert [type(edge) for edge in edges] == [SpeechHint, HintOver] * 2
+
+
 def test_a_memory_of_speech_is_no_speech() -> None:
     edges = hearing(Lingering()).feed(quiet(1.0) + tone(0.5) + quiet(1.0))
 

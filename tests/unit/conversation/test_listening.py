@@ -170,6 +170,28 @@ def test_endless_speech_is_told_once_and_pauses_start_the_count_anew() -> None:
     run(story)
 
 
+def test_a_tick_that_fails_is_left_out_and_all_others_go_on() -> None:
+    async def story() -> None:
+        ticker, times = Ticker(), [0, 0]
+
+        def failing() -> None:
+            times[0] += 1
+            raise ValueError("broken")
+
+        def going_on() -> None:
+            times[1] += 1
+
+        ticker.add(failing)
+        ticker.add(going_on)
+        await asyncio.sleep(0.5)
+        ticker.remove(going_on)
+
+        assert times[0] == 1
+        assert times[1] in range(23, 27)
+
+    run(story)
+
+
 def test_a_closed_listener_asks_for_nothing_more() -> None:
     async def story() -> None:
         recognizer = Recognizer("да")

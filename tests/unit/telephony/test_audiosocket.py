@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -284,6 +284,26 @@ async def test_nonsense_ends_that_call_alone(server: AudioSocketServer, peers: l
     await ear.until(lambda: ear.closed == 1)
     other.says(audio_frame(bytes(320)))
     await other_ear.until(lambda: len(other_ear.heard) == 320)
+
+
+async def test_a_listener_that_fails_ends_its_call_alone(server: AudioSocketServer, peers: list[Peer]) -> None:
+    def deaf(_mark: str) -> None:
+        raise ValueError("broken")
+
+    pacer, ears = Pacer(), [Ear(), Ear()]
+    audios = []
+    for ear, on_mark in zip(ears, [deaf, ears[1].handlers().on_mark], strict=True):
+        expected, peer = server.expect(), await connect(server, peers)
+        peer.says(hello(expected.call))
+        handlers = replace(ear.handlers(), on_mark=on_mark)
+        audios.append(await AudioSocketOffer(expected, pacer, PATIENCE_S).connect(handlers))
+
+    for audio in audios:
+        await audio.play(bytes(FRAME_BYTES))
+        await audio.mark("said")
+
+    await ears[0].until(lambda: ears[0].closed == 1)
+    await ears[1].until(lambda: ears[1].marks == ["said"])
 
 
 async def test_a_peer_that_does_not_read_is_not_flooded(server: AudioSocketServer, peers: list[Peer]) -> None:

@@ -216,6 +216,15 @@ async def test_audio_is_handed_on_as_it_comes(bench: Bench) -> None:
     assert bench.heard == [b"\x05" * FRAME_BYTES]
 
 
+async def test_a_message_that_nobody_understands_costs_that_message_only(bench: Bench) -> None:
+    for nonsense in ("MEDIA_START connection_id:m format:slin", "[1]", "{"):
+        bench.socket.incoming.put_nowait(Message(aiohttp.WSMsgType.TEXT, nonsense))
+    bench.socket.incoming.put_nowait(Message(aiohttp.WSMsgType.BINARY, b"\x05" * FRAME_BYTES))
+    await settled()
+
+    assert bench.heard == [b"\x05" * FRAME_BYTES]
+
+
 async def test_a_close_by_asterisk_is_told_once_and_commands_then_do_nothing(bench: Bench) -> None:
     waiting = asyncio.ensure_future(bench.media.play(bytes(2 * WINDOW_FRAMES * FRAME_BYTES)))
     await settled()
@@ -230,6 +239,19 @@ async def test_a_close_by_asterisk_is_told_once_and_commands_then_do_nothing(ben
 
     assert bench.closed == [True]
     assert len(bench.socket.sent) == sent
+
+
+async def test_a_listener_that_fails_ends_the_audio() -> None:
+    def deaf(_pcm: bytes) -> None:
+        raise ValueError("broken")
+
+    socket, closed = FakeSocket(), asyncio.Event()
+    media = MediaSocket(cast("aiohttp.ClientWebSocketResponse", socket), AudioHandlers(deaf, str, closed.set))
+    socket.incoming.put_nowait(Message(aiohttp.WSMsgType.BINARY, bytes(FRAME_BYTES)))
+
+    await asyncio.wait_for(closed.wait(), 5)
+
+    await media.close()
 
 
 async def test_our_own_close_is_told_to_nobody(bench: Bench) -> None:

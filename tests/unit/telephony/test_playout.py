@@ -211,9 +211,13 @@ class Counting:
 
     def __init__(self) -> None:
         self.beats: list[float] = []
+        self.ended = 0
 
     def beat(self, now: float) -> None:
         self.beats.append(now)
+
+    def broken(self, why: str) -> None:
+        self.ended += 1
 
 
 def test_one_timer_beats_for_all_who_are_there() -> None:
@@ -255,6 +259,29 @@ def test_a_speaker_may_leave_at_its_beat() -> None:
         return len(leaving.beats)
 
     assert run_virtually(story()) == 1
+
+
+def test_a_speaker_that_fails_is_ended_and_all_others_go_on() -> None:
+    async def story() -> tuple[int, int]:
+        pacer, other = Pacer(), Counting()
+
+        class Failing(Counting):
+            def beat(self, now: float) -> None:
+                super().beat(now)
+                if len(self.beats) > 1:
+                    raise ValueError("broken")
+
+        failing = Failing()
+        pacer.join(failing)
+        pacer.join(other)
+        await asyncio.sleep(0.5)
+        pacer.leave(other)
+        return failing.ended, len(other.beats)
+
+    failing, other = run_virtually(story())
+
+    assert failing == 1
+    assert other in range(24, 28)
 
 
 def test_four_frames_fit_into_one_segment() -> None:
