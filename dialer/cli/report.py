@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console, Group
@@ -178,7 +179,8 @@ def _rest(report: Report) -> Table:
         table.add_row("cost", f"{report.cost_rub:,.2f} RUB")
     if report.retries:
         nearest = report.retries[0]
-        table.add_row("next retry", Text(f"order {nearest.order_id} at {nearest.due_at:%Y-%m-%d %H:%M:%S %Z}"))
+        due_at = nearest.due_at.astimezone(ZoneInfo(report.timezone))
+        table.add_row("next retry", Text(f"order {nearest.order_id} at {due_at:%Y-%m-%d %H:%M:%S} {report.timezone}"))
     return table
 
 

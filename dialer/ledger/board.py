@@ -137,7 +137,7 @@ _REPLY_TIMES = text(
     FROM attempts, jsonb_each(artifacts -> 'latency_ms') AS stage, jsonb_array_elements_text(stage.value) AS turn
     WHERE campaign_id = :campaign AND ended_at > CAST(:now AS timestamptz) - make_interval(mins => :minutes)
         AND jsonb_typeof(artifacts -> 'latency_ms') = 'object'
-    GROUP BY stage.key ORDER BY stage.key
+    GROUP BY stage.key ORDER BY array_position(ARRAY['reply', 'end_pause'], stage.key), stage.key
     """
 )
 

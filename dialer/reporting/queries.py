@@ -75,7 +75,7 @@ _LATENCY = text(
         percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(turn.value AS double precision)) AS p95
     FROM attempts, jsonb_each(artifacts -> 'latency_ms') AS stage, jsonb_array_elements_text(stage.value) AS turn
     WHERE campaign_id = :campaign AND jsonb_typeof(artifacts -> 'latency_ms') = 'object'
-    GROUP BY stage.key ORDER BY stage.key
+    GROUP BY stage.key ORDER BY array_position(ARRAY['reply', 'end_pause'], stage.key), stage.key
     """
 )
 
@@ -138,7 +138,7 @@ def _funnel(rows: list[RowMapping]) -> tuple[list[FunnelStep], int]:
             number=number,
             attempts=sum(row["n"] for row in group),
             live=sum(row["n"] for row in group if row["disposition"] is None),
-            decided=sum(row["decided"] for row in group),
+            decided=sum(row["decided"] for row in group if row["disposition"] is not None),
             dispositions={row["disposition"]: row["n"] for row in group if row["disposition"] is not None},
         )
         for number, group in sorted(by_number.items())

@@ -23,8 +23,18 @@ from dialer.cli.report import show_report
 from dialer.domain.order import Order
 from dialer.domain.outcome import Decision, Disposition, Outcome
 from dialer.errors import InputError, NotFoundError
+from dialer.ledger.claims import note_decision
 from dialer.reporting.model import Report
-from tests.support.factories import CONFIRMED, NO_ANSWER, NOW, TRUNK_FAILURE, make_campaign, make_order
+from tests.support.factories import (
+    CONFIRMED,
+    NO_ANSWER,
+    NOW,
+    TRUNK_FAILURE,
+    WORKER,
+    make_campaign,
+    make_order,
+    release_and_claim,
+)
 from tests.support.stories import Story, tell
 
 if TYPE_CHECKING:
@@ -139,7 +149,8 @@ async def test_an_unknown_campaign_is_not_found(ledger: Ledger) -> None:
 
 
 async def test_talk_time_sources_latency_and_cost_come_from_the_attempts(ledger: Ledger) -> None:
-    recorded = {"sources": {"rules": 3, "llm": 1}, "latency_ms": {"reply": [200, 400]}, "cost_rub": 0.5}
+    latency = {"end_pause": [100, 100], "reply": [200, 400]}
+    recorded = {"sources": {"rules": 3, "llm": 1}, "latency_ms": latency, "cost_rub": 0.5}
     await tell(ledger, stories((2, [CONFIRMED]), (2, [NO_ANSWER, CANCELLED])), artifacts=recorded)
 
     async with reported(ledger) as (_, report):
@@ -150,7 +161,22 @@ async def test_talk_time_sources_latency_and_cost_come_from_the_attempts(ledger:
     assert facts["understanding_sources"] == {"rules": 18, "llm": 6}
     assert facts["latency_ms"]["reply"]["turns"] == 12
     assert facts["latency_ms"]["reply"]["p50"] == 300.0
+    assert list(facts["latency_ms"]) == ["reply", "end_pause"], "the whole before its part"
     assert facts["cost_rub"] == 3.0
+
+
+async def test_a_decision_counts_once_its_call_has_ended(ledger: Ledger) -> None:
+    # Given one decided order, and one whose customer has decided in a call that goes on
+    await tell(ledger, stories((1, [CONFIRMED])))
+    await tell(ledger, stories((1, [])), name="live")
+    (job,) = await release_and_claim(ledger, now=NOW)
+    async with ledger.begin() as tx:
+        assert await note_decision(tx, job.attempt_id, WORKER, Decision.CONFIRMED, {})
+    # When
+    async with reported(ledger, "live") as (_, report):
+        (step,) = report.funnel
+    # Then the ladder and the states agree
+    assert (step.live, step.decided, report.decided) == (1, 0, 0)
 
 
 class _Page(HTMLParser):
