@@ -8,5 +8,6 @@ python=${1:-python3}
     exit 1
 }
 [ -x .venv/bin/python ] || "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
+echo "install: everything into .venv, once; about a minute"
+.venv/bin/python -m pip install --quiet --use-pep517 --disable-pip-version-check --editable '.[embedded,dev]'
 touch .venv/.installed

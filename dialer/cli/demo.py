@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -72,9 +74,15 @@ def _tell(console: Console, plan: DemoPlan, result: DemoResult) -> None:
 
     show_report(result.report, console)
     calls = sorted((plan.out / "calls").rglob("*.wav"))
-    console.print(f"campaign: {result.seconds:.0f} s; recordings and transcripts: {len(calls)}", highlight=False)
+    console.print(f"campaign: {result.seconds:.0f} s", highlight=False)
     console.print("audit: " + ("clean" if result.audit.clean else "; ".join(result.audit.violations)), markup=False)
     console.print(f"output: {plan.out}", markup=False, highlight=False, soft_wrap=True)
     for path in result.files.values():
         console.print(f"  {path.name}", markup=False, highlight=False)
-    console.print("With the live board: dialer up --simulate", markup=False, highlight=False)
+    console.print(f"  calls/  {len(calls)} recordings (bot left, customer right) and transcripts", highlight=False)
+    console.print(f"With the live board: {_myself()} up --simulate", markup=False, highlight=False)
+
+
+def _myself() -> str:
+    """How to call this command once more: `dialer` where a shell finds it, else its path."""
+    return "dialer" if shutil.which("dialer") else os.path.relpath(sys.argv[0])

@@ -67,8 +67,8 @@ def _counts(moment: Moment) -> str:
 
 
 def _line(moment: Moment) -> str:
-    talking = [f"{call.order_id}#{call.number}" for call in moment.live if call.state is OrderState.TALKING]
-    return f"[{moment.seconds:5.0f} s] {_counts(moment)}; talking: {' '.join(talking) or '-'}"
+    talking = [call for call in moment.live if call.state is OrderState.TALKING]
+    return f"[{moment.seconds:5.0f} s] {_counts(moment)}; talking: {len(talking)}"
 
 
 def _panel(moment: Moment) -> Group:

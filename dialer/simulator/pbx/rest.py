@@ -49,6 +49,7 @@ class Rest:
         return [
             web.get("/ari/asterisk/info", self.info),
             web.get("/ari/asterisk/modules", self.list_modules),
+            web.get("/ari/endpoints/{technology}/{resource}", self.get_endpoint),
             web.get("/ari/channels", self.list_channels),
             web.post("/ari/channels", self.originate),
             web.post("/ari/channels/create", self.create),
@@ -78,6 +79,11 @@ class Rest:
 
     async def list_modules(self, _request: web.Request) -> web.Response:
         return web.json_response([{"name": f"{name}.so", "status": "Running"} for name in sorted(self._modules())])
+
+    async def get_endpoint(self, request: web.Request) -> web.Response:
+        """Every trunk is there, and online: the simulated network has no other."""
+        named = {name: request.match_info[name] for name in ("technology", "resource")}
+        return web.json_response({**named, "state": "online", "channel_ids": []})
 
     # -- channels
 

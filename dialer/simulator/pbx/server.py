@@ -28,9 +28,9 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: What a dialer needs of an Asterisk; all of it is here.
 MODULES = frozenset(
-    "res_ari_channels res_ari_bridges res_ari_events res_stasis res_http_websocket bridge_softmix bridge_holding"
-    " func_timeout func_callerid codec_resample chan_pjsip res_pjsip_session res_rtp_asterisk"
-    " chan_websocket res_audiosocket chan_audiosocket".split()
+    "res_ari_channels res_ari_bridges res_ari_endpoints res_ari_events res_stasis res_http_websocket"
+    " bridge_softmix bridge_holding func_timeout func_callerid codec_resample chan_pjsip res_pjsip_session"
+    " res_rtp_asterisk chan_websocket res_audiosocket chan_audiosocket".split()
 )
 #: How long a WebSocket's polite close may take.
 _CLOSE_S = 1.0
