@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dialer.campaigns.plans import check_plan, is_session_open
+from dialer.campaigns.plans import check_name, check_plan, is_session_open
 from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.domain.order import Order
 from dialer.errors import ConflictError, InputError
@@ -91,6 +91,7 @@ async def _create(ledger: Ledger, plan: CampaignPlan, now: datetime | None) -> N
     with suppress(ConflictError):
         async with ledger.begin() as tx:
             if await rows.get_campaign(tx, plan.name) is None:
+                check_name(plan.name)
                 await rows.create_campaign(tx, plan, now or await database_now(tx))
 
 

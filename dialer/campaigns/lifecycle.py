@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dialer.campaigns.plans import check_plan, last_opening
+from dialer.campaigns.plans import check_name, check_plan, last_opening
 from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.errors import ConflictError
 from dialer.ledger import campaigns as rows
@@ -23,6 +23,7 @@ _SKIP_CHUNK = 20_000
 
 async def create_campaign(ledger: Ledger, plan: CampaignPlan, now: datetime | None = None) -> CampaignRow:
     """A new campaign in state draft. Raises InputError, ConflictError if the name is taken."""
+    check_name(plan.name)
     check_plan(plan)
     try:
         async with ledger.begin() as tx:
@@ -87,11 +88,19 @@ async def _move(
         if campaign.state is to:
             return campaign
         if not await rows.set_state(tx, campaign.id, to, only_from=only_from, now=moment):
-            raise ConflictError(f"campaign {name!r} is {campaign.state}: it cannot become {to}")
+            raise ConflictError(f"campaign {name!r} is {campaign.state}: {_way_out(campaign.state, to)}")
         if to in (CampaignState.PAUSED, CampaignState.STOPPED):
             await recall.recall_unclaimed(tx, campaign.id, moment)
         _log.info("campaign_moved", campaign_id=campaign.id, state=to)
         return await _known(tx, name)
+
+
+def _way_out(state: CampaignState, to: CampaignState) -> str:
+    if state is CampaignState.STOPPED:
+        return "that is for good; redial puts its orders into another campaign"
+    if to is CampaignState.PAUSED:
+        return "only a running one can be paused"
+    return "resume it" if state is CampaignState.PAUSED else "start it"
 
 
 async def skip_remaining(ledger: Ledger, campaign: CampaignRow, now: datetime | None = None) -> int:

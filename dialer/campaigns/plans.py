@@ -7,7 +7,9 @@ much later. So every night has its one opening.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import CroniterBadDateError, croniter
@@ -18,11 +20,22 @@ from dialer.errors import ConfigError, InputError
 from dialer.ledger.campaigns import CampaignRow
 from dialer.settings import config_dir
 
+CRON_FORM: Final = "must be minute, hour, day, month and weekday as cron has them, such as '0 22 * * 1-5'"
+CALLER_ID_FORM: Final = "must be a number such as +74951234567"
+NAME_FORM: Final = "must be words with single blanks between them and without slashes, and not . or .."
+_NAME: Final = re.compile(r"(?!\.{1,2}$)[^\x00-\x1f\x7f/\s]+( [^\x00-\x1f\x7f/\s]+)*")
+
+
+def check_name(name: str, field: str = "name") -> None:
+    """A name that addresses of the API and the watched folder can hold. Raises InputError."""
+    _demand(bool(name.strip()), field, "must not be empty")
+    _demand(len(name) <= 100, field, "must not be longer than 100 characters")
+    _demand(_NAME.fullmatch(name) is not None, field, NAME_FORM)
+
 
 def check_plan(plan: CampaignPlan) -> None:
-    """Raises InputError naming the first setting that makes no sense."""
+    """All of it but the name. Raises InputError naming the first setting that makes no sense."""
     window = plan.window
-    _demand(bool(plan.name.strip()), "name", "must not be empty")
     _demand(1 <= plan.lines <= 100_000, "lines", "must be 1 to 100000")
     _demand(plan.calls_per_second >= 0, "calls_per_second", "must not be negative")
     _demand(5 <= plan.ring_timeout_s <= 120, "ring_timeout_s", "must be 5 to 120 seconds")
@@ -40,7 +53,9 @@ def check_plan(plan: CampaignPlan) -> None:
         _demand(window.valid_from <= window.valid_until, "valid_until", "must not lie before valid_from")
     if plan.cron is not None:
         well_formed = len(plan.cron.split()) == 5 and croniter.is_valid(plan.cron)
-        _demand(well_formed and _ever_comes(plan.cron), "cron", "must be five fields such as '0 22 * * *'")
+        _demand(well_formed and _ever_comes(plan.cron), "cron", CRON_FORM)
+    if plan.caller_id is not None:
+        _demand(re.fullmatch(r"\+?[0-9]{2,15}", plan.caller_id) is not None, "caller_id", CALLER_ID_FORM)
 
 
 def check_script(name: str) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.campaigns.arrivals import campaign_for_orders, reopen_finished
+from dialer.campaigns.plans import check_name
 from dialer.domain.order import FINAL_STATES, OrderState
 from dialer.errors import InputError
 from dialer.ledger import campaigns as rows
@@ -50,7 +51,8 @@ async def redial(ledger: Ledger, name: str, into: str, selection: Selection, now
         batch = await open_batch(tx, target.id, f"redial of {name}", moment)
         copied = await copy_orders(tx, source=source.id, target=target.id, batch=batch, selection=wanted, now=moment)
         if not copied.found:
-            raise InputError("selection", f"no finished order of campaign {name!r} is meant by it")
+            ends = ", ".join((*wanted.states, *wanted.decisions)) + (" among those named" if wanted.order_ids else "")
+            raise InputError("selection", f"campaign {name!r} has no finished order that is {ends}")
         if copied.accepted:
             await reopen_finished(tx, target, moment)
     return Redialed(into, created, copied.accepted, copied.found - copied.accepted)
@@ -71,6 +73,7 @@ async def _make_sure_of(tx: AsyncConnection, into: str, source: CampaignRow, now
     """True if the campaign had to be created."""
     if await rows.get_campaign(tx, into) is not None:
         return False
+    check_name(into, "into")
     window = replace(source.plan.window, valid_from=None, valid_until=None)
     await rows.create_campaign(tx, replace(source.plan, name=into, cron=None, window=window), now)
     return True

@@ -12,23 +12,23 @@ from dialer.errors import DialerError
 
 #: Command name -> (module, one line of help). Modules expose `command`.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("dialer.cli.demo", "Run a whole simulated campaign with audio."),
+    "up": ("dialer.cli.up", "Run the whole product on this machine, in the foreground."),
+    "doctor": ("dialer.cli.doctor", "What is wrong with this installation, and what to do."),
+    "plan": ("dialer.cli.plan", "How many lines a campaign needs, or when it will end."),
+    "campaign": ("dialer.cli.campaign", "Create, change, list, show, start, pause, resume, stop, redial campaigns."),
+    "import": ("dialer.cli.import_orders", "Import a CSV of orders into a campaign."),
+    "report": ("dialer.cli.report", "Print or save a campaign's report."),
+    "dnc": ("dialer.cli.dnc", "The do-not-call list."),
+    "erase": ("dialer.cli.erase", "Forget an order's customer."),
+    "stop": ("dialer.cli.stop", "Emergency: stop all campaigns and hang up every call."),
+    "audit": ("dialer.cli.audit", "Check that the ledger conserves every order."),
+    "node": ("dialer.cli.node", "The Asterisk nodes: list, drain, undrain."),
+    "api": ("dialer.cli.api", "Serve the JSON API, the live board and metrics."),
+    "migrate": ("dialer.cli.migrate", "Bring the database to this release's tables."),
     "understand": ("dialer.cli.understand", "Read utterances (JSON lines), print what they mean."),
     "evaluate": ("dialer.cli.evaluate", "Measure understanding against a labelled file."),
-    "import": ("dialer.cli.import_orders", "Import a CSV of orders into a campaign."),
-    "audit": ("dialer.cli.audit", "Check that the ledger conserves every order."),
-    "report": ("dialer.cli.report", "Print or save a campaign's report."),
-    "demo": ("dialer.cli.demo", "Run a whole simulated campaign with audio."),
     "chaos": ("dialer.cli.chaos", "Run a campaign under fire; count what was lost or doubled."),
-    "campaign": ("dialer.cli.campaign", "Create, list, show, start, pause, resume and stop campaigns."),
-    "stop": ("dialer.cli.stop", "Emergency: stop all campaigns and hang up every call."),
-    "plan": ("dialer.cli.plan", "How many lines a campaign needs, or when it will end."),
-    "doctor": ("dialer.cli.doctor", "What is wrong with this installation, and what to do."),
-    "up": ("dialer.cli.up", "Run the whole product on this machine, in the foreground."),
-    "api": ("dialer.cli.api", "Serve the JSON API, the live board and metrics."),
-    "node": ("dialer.cli.node", "The Asterisk nodes: list, drain, undrain."),
-    "migrate": ("dialer.cli.migrate", "Bring the database to this release's tables."),
-    "erase": ("dialer.cli.erase", "Forget an order's customer."),
-    "dnc": ("dialer.cli.dnc", "The do-not-call list."),
     "completion": ("dialer.cli.completion", "A completion script for bash, zsh or fish."),
 }
 
@@ -64,7 +64,26 @@ def cli() -> None:
 def main() -> None:
     """Entry point: expected errors become one clear line and exit code 2."""
     try:
-        cli()
+        sys.exit(cli(standalone_mode=False))
+    except click.UsageError as error:
+        _complain(_with_way_out(error))
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _complain(error.format_message())
+        sys.exit(error.exit_code)
+    except click.Abort:
+        _complain("aborted")
+        sys.exit(1)
     except DialerError as error:
-        click.echo(f"dialer: {error}", err=True)
+        _complain(str(error))
         sys.exit(2)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"dialer: {' '.join(message.split())}", err=True)
+
+
+def _with_way_out(error: click.UsageError) -> str:
+    """What was wrong, and the help of the command that was meant."""
+    path = "dialer" if error.ctx is None else error.ctx.command_path
+    return f"{error.format_message().rstrip('.')} (see {path} --help)"

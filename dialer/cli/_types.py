@@ -51,7 +51,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         try:
             return tuple(float(part) for part in str(value).split(",") if part.strip())
         except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as 1800,7200,14400", param, ctx)
+            self.fail(f"{value!r} is not a list of numbers with commas between them", param, ctx)
 
 
 class TimeRange(click.ParamType[tuple[time, time]]):

@@ -42,8 +42,8 @@ async def _audit(ledger: Ledger) -> AuditReport:
 def _show(report: AuditReport) -> None:
     console = Console(highlight=False)
     for campaign, counts in report.counts.items():
-        states = " + ".join(f"{count:,} {state}" for state, count in counts.items() if state != "imported")
-        console.print(f"{campaign}: {counts['imported']:,} imported = {states}", markup=False)
+        states = " + ".join(f"{count:,} {state}" for state, count in counts.items() if count and state != "imported")
+        console.print(f"{campaign}: {counts['imported']:,} imported" + (f" = {states}" if states else ""), markup=False)
     console.print("outbox: " + ", ".join(f"{count:,} {name}" for name, count in report.outbox.items()), markup=False)
     for violation in report.violations:
         console.print(violation, style="red", markup=False)

@@ -108,6 +108,9 @@ def list_command(*, as_json: bool) -> None:
     if as_json:
         print_json([_facts(campaign, counts) for campaign, counts in found])
         return
+    if not found:
+        click.echo("There are no campaigns yet: dialer campaign create NAME")
+        return
     table = wide_table("name", "state", "lines", "orders", "live", "to call", "decided", "unreachable", "skipped")
     for campaign, counts in found:
         table.add_row(campaign.name, campaign.state, str(campaign.plan.lines), *_sums(counts))

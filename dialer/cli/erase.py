@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dialer.cli._common import json_option, print_json, with_ledger
+from dialer.errors import NotFoundError
 from dialer.settings import settings
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ def command(*, order: str, campaign: str | None, yes: bool, as_json: bool) -> No
 
     The order itself stays in every count. Refused while it is being called, or before the shop has its decision.
     """
-    if not (yes or as_json):
-        click.confirm(f"Forget the customer of order {order} for good?", abort=True)
 
     async def erase(ledger: Ledger) -> ErasedCounts:
         from dialer.privacy import erase_order
 
+        if not (yes or as_json):
+            await _ask(ledger, order, campaign)
         return await erase_order(ledger, settings().home, order, campaign=campaign)
 
     counts = with_ledger(erase)
@@ -38,3 +39,14 @@ def command(*, order: str, campaign: str | None, yes: bool, as_json: bool) -> No
         print_json(asdict(counts))
     else:
         click.echo(f"erased in {counts.orders} campaign(s); files removed: {counts.files}")
+
+
+async def _ask(ledger: Ledger, order: str, campaign: str | None) -> None:
+    """Raises NotFoundError before anything is asked, Abort for a no."""
+    from dialer.ledger.erasure import find_erasable
+
+    async with ledger.begin() as tx:
+        found = await find_erasable(tx, order, campaign)
+    if not found:
+        raise NotFoundError("there is no such order")
+    click.confirm(f"Forget the customer of order {order} for good, in {len(found)} campaign(s)?", abort=True)

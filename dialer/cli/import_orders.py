@@ -171,7 +171,7 @@ def _show(tally: ImportTally, file: OrdersFile, campaign: str | None, *, created
     delimiter = "tab" if file.delimiter == "\t" else file.delimiter
     console.print(f"Read as {file.encoding}, cells separated by {delimiter}", markup=False)
     if created:
-        console.print(f"It was created with default settings, as a draft: {created}", markup=False)
+        console.print(f"It is a new draft with default settings ({created}).", markup=False)
     if tally.rejected:
         _show_rejects(console, tally)
 

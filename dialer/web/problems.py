@@ -18,11 +18,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
+from dialer.campaigns.plans import CALLER_ID_FORM, CRON_FORM, NAME_FORM
 from dialer.errors import BrokerError, ConflictError, DialerError, InputError, LedgerError, NotFoundError
 
 log = structlog.get_logger()
 
 MEDIA_TYPE: Final = "application/problem+json"
+_TIME_FORM: Final = "must be a time such as 10:00"
+_FORMS: Final = {
+    "cron": CRON_FORM,
+    "caller_id": CALLER_ID_FORM,
+    "name": NAME_FORM,
+    "into": NAME_FORM,
+    "start": _TIME_FORM,
+    "end": _TIME_FORM,
+}
 #: Told to callers when PostgreSQL or Redis is away.
 RETRY_AFTER_S: Final = 5
 
@@ -110,11 +120,20 @@ def _invalid_request(error: RequestValidationError) -> HttpProblem:
     """Fields by their names as the caller wrote them; values are not repeated."""
     malformed = any(item["type"] == "json_invalid" for item in error.errors())
     problems = [
-        FieldProblem(field="body" if malformed else _place(item["loc"]), reason=str(item["msg"]))
+        FieldProblem(field="body" if malformed else _place(item["loc"]), reason=_reason(item))
         for item in error.errors()
     ]
     detail = "; ".join(f"{problem.field}: {problem.reason}" for problem in problems[:5])
     return HttpProblem(400 if malformed else 422, detail, errors=problems)
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    """In words for people, who cannot read the patterns of the OpenAPI document."""
+    if item["type"] == "string_pattern_mismatch":
+        return _FORMS.get(str(item["loc"][-1]), "does not have the form that /openapi.json describes")
+    if item["type"] == "extra_forbidden":
+        return "there is no such field"
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def _place(location: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from dialer.cli import COMMANDS, cli
+from dialer.cli import COMMANDS, cli, main
 
 #: Commands that run in the foreground, write files, or print for programs anyway (JSON lines, a shell's script).
 NO_JSON = {"api", "up", "demo", "chaos", "migrate", "understand", "completion"}
@@ -47,6 +47,33 @@ def test_every_command_explains_itself_and_its_options(words: tuple[str, ...]) -
     assert ALL[words].help
     silent = [option.opts for option in ALL[words].params if isinstance(option, click.Option) and not option.help]
     assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("campain", "No such command 'campain'"),
+        ("campaign create", "Missing argument 'NAME' (see dialer campaign create --help)"),
+        ("campaign create night --from 25:00", "'25:00' is not a time such as 10:00"),
+        ("plan --orders many", "'many' is not a valid integer"),
+        ("plan --orders 0", "orders: must be 1 to 1000000"),
+        ("import no-such-file.csv", "--campaign is required"),
+    ],
+)
+def test_a_slip_is_answered_with_one_line(
+    words: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dialer", *words.split()])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said.out == ""
+    assert said.err.startswith("dialer: ")
+    assert told in said.err
+    assert said.err.count("\n") == 1
 
 
 def test_help_lists_every_command_and_imports_none() -> None:

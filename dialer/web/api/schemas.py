@@ -29,12 +29,12 @@ def _cron_pattern() -> str:
     return f"^{' '.join(fields)}$"
 
 
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f/\s]+( [^\x00-\x1f\x7f/\s]+)*$")
-]
+_NAME = r"^[^\x00-\x1f\x7f/\s]+( [^\x00-\x1f\x7f/\s]+)*$"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_NAME)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_PRINTABLE)]
 Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
 Phone = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_PHONE, pattern=_PRINTABLE)]
+CallerId = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{2,15}$")]
 Cron = Annotated[str, StringConstraints(max_length=100, pattern=_cron_pattern())]
 Zone = Annotated[str, Field(json_schema_extra={"enum": sorted(available_timezones())})]
 
@@ -92,7 +92,7 @@ class PlanFields(Strict):
     ring_timeout_s: Annotated[float, Field(ge=5, le=120, strict=True)] | None = None
     max_call_s: Annotated[float, Field(ge=10, le=3600, strict=True)] | None = None
     cron: Cron | None = Field(None, description="Opens the campaign by itself; null: never.", examples=["0 22 * * *"])
-    caller_id: Word | None = Field(None, description="The number shown; null: the trunk's own.")
+    caller_id: CallerId | None = Field(None, description="The number shown; null: the trunk's own.")
     check_order: StrictBool | None = Field(None, description="Ask the shop for the order before each call.")
 
 

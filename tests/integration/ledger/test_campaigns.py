@@ -13,6 +13,7 @@ from dialer.domain.campaign import CampaignState
 from dialer.domain.order import OrderState
 from dialer.domain.policy import CallingWindow
 from dialer.errors import ConflictError, InputError, NotFoundError
+from dialer.ledger.campaigns import list_campaigns
 from dialer.ledger.claims import Released
 from dialer.ledger.orders import count_orders
 from tests.support.factories import (
@@ -249,7 +250,6 @@ async def test_what_the_broker_refused_is_published_by_upkeep(ledger: Ledger) ->
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"name": " "}, "name"),
         ({"lines": 0}, "lines"),
         ({"calls_per_second": -1}, "calls_per_second"),
         ({"retry_countdowns_s": (0.0,)}, "retry_countdowns_s"),
@@ -262,6 +262,7 @@ async def test_what_the_broker_refused_is_published_by_upkeep(ledger: Ledger) ->
         ({"cron": "every night"}, "cron"),
         ({"cron": "61 * * * *"}, "cron"),
         ({"cron": "0 22 30 2 *"}, "cron"),
+        ({"caller_id": "the shop"}, "caller_id"),
         ({"window": CallingWindow(valid_from=date(2026, 2, 2), valid_until=date(2026, 2, 1))}, "valid_until"),
     ],
 )
@@ -270,3 +271,36 @@ def test_a_plan_that_makes_no_sense_is_refused_by_field(values: dict[str, Any], 
         campaigns.check_plan(make_plan(**values))
 
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "..", "night\n", "two  blanks", "n" * 101])
+async def test_a_name_that_no_address_can_hold_is_refused_wherever_a_campaign_is_made(
+    ledger: Ledger, name: str
+) -> None:
+    with pytest.raises(InputError, match="name: "):
+        await campaigns.create_campaign(ledger, make_plan(name=name))
+    with pytest.raises(InputError, match="name: "):
+        await campaigns.import_orders(ledger, name, [], source="x.csv", create_if_missing=make_plan(name=name))
+
+    async with ledger.begin() as tx:
+        assert await list_campaigns(tx) == []
+
+
+@pytest.mark.parametrize(
+    ("moves", "refused", "way_out"),
+    [
+        ((), campaigns.resume, "start it"),
+        ((), campaigns.pause, "only a running one"),
+        ((campaigns.start, campaigns.pause), campaigns.start, "resume it"),
+        ((campaigns.stop,), campaigns.start, "redial"),
+    ],
+)
+async def test_a_move_that_the_state_forbids_says_what_to_do_instead(
+    ledger: Ledger, moves: tuple[Any, ...], refused: Any, way_out: str
+) -> None:
+    await campaigns.create_campaign(ledger, make_plan(name="night"))
+    for move in moves:
+        await move(ledger, "night")
+
+    with pytest.raises(ConflictError, match=way_out):
+        await refused(ledger, "night")
