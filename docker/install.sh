@@ -6,7 +6,7 @@ set -eu
 target=${1:?"usage: $0 FOLDER [WHAT]"}
 source=$(cd "$(dirname "$0")/.." && pwd)
 "${PYTHON:-python3}" -m venv "$target"
-"$target/bin/python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
+"$target/bin/python" -m pip install --quiet --use-pep517 --disable-pip-version-check --no-cache-dir \
     --constraint "$source/docker/constraints.txt" "${2:-$source[offline-voice]}"
 "$target/bin/python" -m compileall -q "$target/lib"
 "$target/bin/python" -m pip uninstall --quiet --yes pip setuptools
