@@ -31,45 +31,49 @@ _INTRO_LEMMAS = frozenset(
     {"записывать", "записать", "писать", "диктовать", "продиктовать", "адрес", "новый", "привезти", "доставить"}
     | {"везти", "доставлять", "привозить", "отправить", "верно", "правильно", "неправильно", "неверно", "неверный"}
     | {"почти", "поменять", "исправить", "изменить", "хотеть", "находиться", "жить", "следующий", "другой", "сменить"}
-    | {"работа"}
+    | {"работа", "переехать", "съехать"}
 )
 _INTRO_FORMS = frozenset(
-    {"нет", "да", "не", "так", "ага", "угу", "хорошо", "только", "но", "на", "по", "в", "а", "лучше", "тогда", "все"}
+    {
+        "нет",
+        "неа",
+        "теперь",
+        "да",
+        "не",
+        "так",
+        "ага",
+        "угу",
+        "хорошо",
+        "только",
+        "но",
+        "на",
+        "по",
+        "в",
+        "а",
+        "лучше",
+        "тогда",
+        "все",
+    }
     | {"будет", "это", "там", "ой", "ладно", "конечно", "давайте", "давай", "из", "к", "до", "именно", "точнее"}
     | {"алло", "верный", "номер", "указано", "указан", "туда", "сюда", "совсем", "заново", "вот", "ошибка"}
 )
 #: Words inside an address that say nothing.
 _FILLERS = frozenset(
-    {"э", "эм", "м", "ну", "значит", "вот", "это", "пожалуйста", "там", "будет", "номер", "под", "номером", "дальше"}
-    | {
-        "потом",
-        "у",
-        "нас",
-        "и",
-        "еще",
-        "спасибо",
-        "меня",
-        "мне",
-        "нам",
-        "же",
-        "то",
-        "тот",
-        "та",
-        "уже",
-        "только",
-        "прежняя",
-        "прежний",
-        "самая",
-    }
+    """э эм м ну значит вот это пожалуйста там будет номер под номером дальше потом у нас и еще спасибо меня мне нам же
+    то тот та уже только частный собственный прежняя прежний самая""".split()
 )
 _LETTERS = frozenset("абвгдежкн")
 LEMMAS = _KEYWORDS | _INTRO_LEMMAS | {"дробь"}
+#: Kinds whose lemma is levelled.
+_SPELLED = {"поселок": "посёлок"}
 #: Words of other wishes: what stands before them is no part of an address.
 _WISHES = frozenset({"@confirm", "@confirm_please", "@deliver_any", "@deliver_they", "@change", "@cancel"})
 _TAKEN_BACK = frozenset({"нет", "ой", "точнее", "вернее", "извините", "ошибся", "ошиблась"})
 #: How words of money begin.
 _MONEY = ("тысяч", "рубл")
-_ADJECTIVE_ENDINGS = ("ий", "ый", "ой", "ая", "яя", "ое", "ее")
+_UNIT_PARTS = [[unit] for unit in sorted(UNITS)]
+_FEMININE_STREETS = frozenset({"улица", "набережная", "площадь", "аллея"})
+_FEMININE, _MASCULINE, _NEUTER = ("ая", "яя", "ой", "ую"), ("ий", "ый", "ой"), ("ое", "ее")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,11 @@ def _without_contrast(tokens: Sequence[Token], places: list[int]) -> list[int]:
         if forms[at] == "а" and forms[at + 1] == "не":
             until = next((n for n in range(at + 2, len(forms)) if _keyword(tokens[places[n]]) in UNITS), len(forms))
             return places[:at] + (places[until:] if until > at + 2 else [])
+    if places and tokens[places[0] - 1].form == "не" and places[0] and "а" in forms[1:-1]:
+        turn = forms.index("а")
+        kinds = [place for place in places[:turn] if _keyword(tokens[place]) in UNITS]
+        after = places[turn + 1 :]
+        return after if any(_keyword(tokens[place]) for place in after) else kinds[-1:] + after
     if "не" in forms:
         no = forms.index("не")
         if "а" in forms[no:]:
@@ -202,6 +211,12 @@ def render(tokens: Sequence[Token], places: Sequence[int], numbers: dict[int, Nu
         number = numbers.get(place)
         if number is not None:
             at += number.end - number.start
+            unit = _keyword(tokens[places[at]]) if at < len(places) else None
+            if number.ordinal and unit in UNITS and not _awaits_number(parts[-1]):
+                _open_part(parts, unit, tokens[places[at]])
+                _add(parts, str(number.value))
+                at += 1
+                continue
             at += _add_number(parts, tokens, places, at, number)
             continue
         at += 1
@@ -218,32 +233,45 @@ def render(tokens: Sequence[Token], places: Sequence[int], numbers: dict[int, Nu
 
 
 def _unnamed(part: list[str]) -> bool:
-    """ "улица та же": a street or town without a name."""
-    return len(part) == 1 and part[0] in STREETS | SETTLEMENTS
+    """ "улица та же", "в офис": a part without its name or number."""
+    return len(part) == 1 and part[0].replace("ё", "е") in _KEYWORDS
+
+
+def _awaits_number(part: list[str]) -> bool:
+    """ "дом первый подъезд второй": the number belongs to the house, not to the entrance that follows."""
+    return len(part) == 1 and part[0] in UNITS | STREETS
 
 
 def _open_part(parts: list[list[str]], kind: str, token: Token) -> None:
     """A new part begins at an address word, except that a street's name may stand before its kind."""
     last = parts[-1]
-    if kind in STREETS and last and _names_street(last):
-        cut = -2 if len(last) > 1 and last[-2].lower().startswith("больш") else -1
+    if kind in STREETS and last and _names_street(last, kind):
+        cut = -2 if len(last) > 1 and _begins_name(last[-2]) else -1
         name = last[cut:]
         parts[-1:] = [part for part in (last[:cut], [*name, token.word.raw]) if part]
         return
     if last:
         parts.append([])
-    parts[-1].append(kind)
+    parts[-1].append(_SPELLED.get(kind, kind))
 
 
-def _names_street(part: list[str]) -> bool:
+def _begins_name(word: str) -> bool:
+    """ "Большая" Садовая, "1-я" Парковая."""
+    return word.lower().startswith("больш") or (word[0].isdigit() and "-" in word)
+
+
+def _names_street(part: list[str], kind: str) -> bool:
     """Whether a part ends in what may be a street's first name: "невский" (проспект), "7-й" (микрорайон)."""
-    return part[-1].lower().endswith(_ADJECTIVE_ENDINGS) or ("-" in part[-1][:4] and part[-1][0].isdigit())
+    if len(part) == 2 and part[0].replace("ё", "е") in SETTLEMENTS:
+        return False
+    endings = _FEMININE if kind in _FEMININE_STREETS else _NEUTER if kind == "шоссе" else _MASCULINE
+    return part[-1].lower().endswith(endings) or ("-" in part[-1][:4] and part[-1][0].isdigit())
 
 
 def _add_number(parts: list[list[str]], tokens: Sequence[Token], places: Sequence[int], at: int, number: Number) -> int:
     """Write a number with the letter that follows it ("8а"); returns how many further places were used."""
     digits = str(number.value)
-    if number.ordinal and not number.day and not number.digits:
+    if number.ordinal and not number.day and not number.digits and parts[-1][:1] not in _UNIT_PARTS:
         form = tokens[number.end - 1].form
         digits = f"{digits}-{form[-1]}"
     used = 0

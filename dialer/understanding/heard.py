@@ -9,6 +9,7 @@ from datetime import date
 from dialer.domain.intent import Expect
 from dialer.understanding import grammar
 from dialer.understanding.addresses import Address, find_address
+from dialer.understanding.amounts import is_small, spans, sums
 from dialer.understanding.concession import deciding_tail
 from dialer.understanding.dates import DateGrammar, chosen
 from dialer.understanding.denials import DateMention
@@ -16,6 +17,7 @@ from dialer.understanding.lexicon.cues import Cue
 from dialer.understanding.numerals import Number, numbers
 from dialer.understanding.patterns import Found
 from dialer.understanding.times import TimeGrammar, TimeMention
+from dialer.understanding.told import told
 from dialer.understanding.vocabulary import Token
 
 #: Words that propose something rather than state it.
@@ -43,11 +45,7 @@ _COMPLEMENTS = frozenset(
 _SETTINGS = frozenset("при про без через до под".split())
 #: "Не надо, нет" refuses twice, "не надо, ой нет" takes it back.
 _TAKING_BACK = frozenset({"ой", "ай", "хотя", "точнее", "вернее", "а"})
-#: From here on a number may be an order's number or a sum.
-_ORDER_NUMBERS = 100
 _LIVING = frozenset({"жить", "проживать"})
-_THOUSANDS = frozenset({"тысяча", "тысячи", "тысяч"})
-_ROUBLES = frozenset({"рубль", "рубля", "рублей", "руб"})
 _ADDRESS_EXPECTED = frozenset({Expect.ASK_ADDRESS, Expect.VERIFY_ADDRESS})
 _DATE_EXPECTED = frozenset({Expect.ASK_DATE, Expect.VERIFY_DATE, Expect.ASK_TIME})
 
@@ -58,6 +56,8 @@ class Heard:
 
     cues: frozenset[Cue]
     residue: int
+    #: The residue only tells a story beside the decision.
+    told: bool
     #: Nouns of the order ("дата", "адрес") that nothing explains.
     nouns: int
     #: Soft words that are not quiet: too many beside a bare "yes".
@@ -85,7 +85,9 @@ def hear(text: str, expect: Expect, today: date) -> Heard:
     clock = TimeGrammar(tokens, spoken, taken).find()
     taken.update(place for mention in clock for place in range(mention.start, mention.end))
     asked = expect in _ADDRESS_EXPECTED or (any("@deliver" in token.symbols for token in tokens) and not clock)
-    address = _address(tokens, spoken, asked and not mentions)
+    lasting = spans(tokens, spoken)
+    address = _address(tokens, spoken, asked and not mentions and not lasting)
+    taken.update(lasting)
     if address is not None:
         taken.update(range(address.start, address.end))
     heard = _summary(tokens, found, spoken, mentions, clock, address, taken)
@@ -122,7 +124,7 @@ def _summary(
     cues = {one.kind for one in found if not _mere_particle(tokens, one)}
     explained = taken.union(*(one.places for one in found))
     denials = {m.start - 1 for m in mentions if m.denied} | {m.start - 2 for m in mentions if m.denied}
-    amounts = _amounts(tokens)
+    amounts = sums(tokens)
     left = [
         place
         for place, token in enumerate(tokens)
@@ -151,7 +153,7 @@ def _summary(
     unexplained = [number for number in spoken if number.start not in explained]
     if unexplained:
         cues.add(Cue.NUMBER)
-        if all(_is_small(tokens, number) for number in unexplained):
+        if all(is_small(tokens, number) for number in unexplained):
             cues.add(Cue.PART)
         if any(number.start and tokens[number.start - 1].form == "за" for number in unexplained):
             cues.add(Cue.SETTING)
@@ -160,6 +162,7 @@ def _summary(
     return Heard(
         cues=frozenset(cues),
         residue=len(residue),
+        told=bool(residue) and told(tokens, found, residue, grammar.vocabulary().parts),
         nouns=len(nouns),
         loose=sum(_is_loose(token) for place, token in enumerate(tokens) if place not in explained),
         words=len(tokens),
@@ -195,24 +198,6 @@ def _derived(
     if any(token.word.asked for token in tokens):
         cues.add(Cue.ASKED)
     return cues
-
-
-def _amounts(tokens: Sequence[Token]) -> set[int]:
-    """The places of "тысяч" and "рублей" that belong to the number before them."""
-    places: set[int] = set()
-    for place in range(1, len(tokens)):
-        counted = tokens[place - 1].numeral is not None
-        if (tokens[place].form in _THOUSANDS and counted) or (
-            tokens[place].form in _ROUBLES and (counted or place - 1 in places)
-        ):
-            places.add(place)
-    return places
-
-
-def _is_small(tokens: Sequence[Token], number: Number) -> bool:
-    """Whether a number is too small to be an order's or a sum."""
-    thousands = number.end < len(tokens) and tokens[number.end].form in _THOUSANDS
-    return number.value < _ORDER_NUMBERS and not thousands
 
 
 def _mere_particle(tokens: Sequence[Token], found: Found[Cue]) -> bool:

@@ -26,6 +26,8 @@ class Row:
     also: frozenset[Cue] = frozenset()
     residue: int = ANY_RESIDUE
     loose: int = ANY_RESIDUE
+    #: A story beside the decision does not count as residue.
+    told: bool = False
     #: Unexplained nouns of the order do not count ("дата и время подходят").
     nouns_too: bool = False
     confidence: float = 0.9
@@ -35,10 +37,15 @@ class Row:
         return (
             not self.cues.isdisjoint(heard.cues)
             and self.unless.isdisjoint(heard.cues)
-            and heard.residue + (0 if self.nouns_too else heard.nouns) <= self.residue
+            and self._left(heard) <= self.residue
             and heard.loose <= self.loose
             and (not self.also or not self.also.isdisjoint(heard.cues))
         )
+
+    def _left(self, heard: Heard) -> int:
+        """How many words count as not understood."""
+        residue = 0 if self.told and heard.told else heard.residue
+        return residue + (0 if self.nouns_too else heard.nouns)
 
 
 def these(*cues: Cue) -> frozenset[Cue]:

@@ -13,7 +13,7 @@ STOP = Row(A.DO_NOT_CALL, these(C.DO_NOT_CALL), unless=WANTING | these(C.STRAY_N
 OPERATOR = Row(A.OPERATOR, these(C.OPERATOR), confidence=0.95)
 CALLBACK = Row(A.CALL_LATER, these(C.CALLBACK), unless=CANCELLING)
 CALL_AT = Row(A.CALL_LATER, these(C.CALL), also=these(C.DATE, C.TIME, C.DELAY), unless=CANCELLING | WANTING)
-NOT_ME = Row(A.WRONG_PERSON, these(C.WRONG_PERSON), unless=WANTING)
+NOT_ME = Row(A.WRONG_PERSON, these(C.WRONG_PERSON), unless=WANTING | these(C.CANCEL_ORDER))
 LATER = Row(
     A.CALL_LATER,
     these(C.LATER),
@@ -21,7 +21,10 @@ LATER = Row(
     confidence=0.8,
 )
 BUSY = Row(
-    A.CALL_LATER, these(C.BUSY, C.ABSENT, C.UNABLE), unless=CANCELLING | REFUSING | these(C.DOUBT), confidence=0.8
+    A.CALL_LATER,
+    these(C.BUSY, C.ABSENT, C.UNABLE),
+    unless=CANCELLING | REFUSING | these(C.DOUBT, C.CONFIRM),
+    confidence=0.8,
 )
 ABSENT = Row(A.CALL_LATER, these(C.ABSENT, C.DELAY), unless=CANCELLING | WANTING, confidence=0.8)
 REPEAT = Row(A.REPEAT_INFO, these(C.REPEAT), confidence=0.9)
@@ -55,8 +58,10 @@ SETTLED_UNKNOWN = (
 
 #: A cancellation that names its object or is a plain order to cancel: valid after every question.
 CANCEL = (
-    Row(A.CANCEL, these(C.CANCEL_ORDER), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=0, confidence=0.95),
-    Row(A.CANCEL, these(C.CANCEL), unless=NO_CANCEL | these(C.OPEN_TAIL, C.NUMBER), residue=0, confidence=0.9),
+    Row(A.CANCEL, these(C.CANCEL_ORDER), unless=NO_CANCEL | these(C.OPEN_TAIL), residue=0, told=True, confidence=0.95),
+    Row(
+        A.CANCEL, these(C.CANCEL), unless=NO_CANCEL | these(C.OPEN_TAIL, C.NUMBER), residue=0, told=True, confidence=0.9
+    ),
 )
 CHANGE_ADDRESS = Row(A.CHANGE_ADDRESS, these(C.ADDRESS_CHANGE, C.ADDRESS), unless=CANCELLING)
 CHANGE_DATE = Row(A.CHANGE_DATE, these(C.DATE_CHANGE, C.AWAY), unless=CANCELLING)

@@ -59,6 +59,8 @@ _PHRASES: dict[tuple[str, ...], str] = {
 }
 LEMMAS = frozenset({"час", "часик", "минута", "минутка", "полчаса", "полчасика", "пара", "полтора"} | set(_HALF))
 _MAX_PHRASE = 4
+#: What happened "вчера вечером" is no wish.
+_PAST = frozenset({"вчера", "позавчера"})
 #: Words with which a time may begin.
 _BEGINNINGS = (
     {"через", "с", "со", "от", "между", "не", "до", "позднее"}
@@ -111,7 +113,8 @@ class TimeGrammar:
             if mention is None:
                 at += 1
                 continue
-            found.append(mention)
+            if self._form(mention.start - 1) not in _PAST:
+                found.append(mention)
             at = mention.end
         return found
 

@@ -15,6 +15,7 @@ from typing import Any
 import pymorphy3
 
 from dialer.understanding.numerals import ANNIVERSARIES, CARDINALS, ORDINALS, Numeral
+from dialer.understanding.parts import readings
 from dialer.understanding.patterns import SOFT
 from dialer.understanding.repair import Repairs
 from dialer.understanding.tokens import Word, split
@@ -92,6 +93,7 @@ class Vocabulary:
         self._lemmas = {form: frozenset(atoms) for form, atoms in self._atoms.items()}
         self._repairs = Repairs(self._key_words(repairable))
         self._examine = lru_cache(maxsize=_CACHE_SIZE)(self._examine_unknown)
+        self.parts = lru_cache(maxsize=_CACHE_SIZE)(self._parts_of)
 
     def tokens(self, text: str) -> list[Token]:
         """The words of `text` with their meaning."""
@@ -109,6 +111,12 @@ class Vocabulary:
                 part = word if number == 0 else Word(form, form, " ", word.asked)
                 tokens.append(self._token(part, form))
         return tokens
+
+    def _parts_of(self, form: str) -> frozenset[str]:
+        """What a word may be, by all its readings (see `parts`); empty for what is no Russian word."""
+        if not self._morph.word_is_known(form):
+            return _EMPTY
+        return frozenset(name for parse in self._morph.parse(form) for name in readings(parse.tag))
 
     def _token(self, word: Word, form: str) -> Token:
         if form.isdigit():

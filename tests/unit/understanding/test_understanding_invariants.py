@@ -75,6 +75,16 @@ VERBS = (
     "да",
 )
 
+#: What customers tell beside a decision.
+STORIES = """
+    {} я вчера с дежурства вернулась устала
+    я вчера весь вечер с внуками гуляла {}
+    {} я уже на пенсии живу с внуками
+    я сейчас на огороде копаюсь {}
+"""
+TELLERS = "сосед,начальник,в кино герой,голос в трубке,по радио диктор,муж из ванной"
+TELLING = "сказал крикнул пробурчал прошептал рявкнул пропел заявил орёт бубнит повторяет"
+
 
 def action(text: str, expect: Expect = Expect.CONFIRM_ORDER) -> Action:
     reading = rules.read(text, Question(expect=expect, today=date(2026, 11, 22)))
@@ -130,6 +140,30 @@ def test_spelling_that_a_recogniser_chooses_changes_nothing(rewrite: Callable[[s
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_no_order_is_neither_confirmed_nor_cancelled(verb: str) -> None:
     said = [f"{verb} {noun}" for noun in STRANGE.split()] + [f"{noun} {verb}" for noun in STRANGE.split()]
+
+    assert [text for text in said if action(text) in DECISIONS] == []
+
+
+@pytest.mark.parametrize("decision", ["отмените", "отменяйте", "подтверждаю", "отменяю заказ", "всё верно подтверждаю"])
+def test_a_story_beside_a_decision_leaves_it_one(decision: str) -> None:
+    wanted = Action.CONFIRM if "подтверждаю" in decision else Action.CANCEL
+
+    said = [frame.format(decision) for frame in STORIES.strip().splitlines()]
+
+    assert [text for text in map(str.strip, said) if action(text) is not wanted] == []
+
+
+@pytest.mark.parametrize("decision", ["отмените", "отменяйте", "подтверждаю", "всё верно подтверждаю"])
+def test_what_others_say_of_a_decision_is_none(decision: str) -> None:
+    said = [f"{who} {verb} {decision}" for who in TELLERS.split(",") for verb in TELLING.split()]
+    said += [f"{decision} {verb} {who}" for who in TELLERS.split(",") for verb in TELLING.split()]
+
+    assert [text for text in said if action(text) in DECISIONS] == []
+
+
+@pytest.mark.parametrize("verb", ["выбрал", "добавила", "заказывал", "поставил случайно"])
+def test_a_story_of_another_thing_cancels_no_order(verb: str) -> None:
+    said = [text for noun in STRANGE.split() for text in (f"{noun} {verb} отмените", f"отмените {noun} {verb}")]
 
     assert [text for text in said if action(text) in DECISIONS] == []
 

@@ -1,0 +1,136 @@
+"""What customers tell beside a clear decision: "отмените, муж вчера купил", "внуку заказывала, подтверждаю".
+
+Words outside the lexicon are judged by their grammar, so that a story needs no list of stories. A story has a verb
+of its own: what I do, what I did, or what one other did for a reason that is listed. It holds no word of a decision,
+of speech or of another service ("муж буркнул: отмените" decides nothing), and nothing in it may be what the decision
+speaks of ("отмените бронь", "песню поставил, отмените").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from dialer.understanding.lexicon.cues import Cue
+from dialer.understanding.lexicon.telling import FOREIGN, HINTS, REASONS, SAID, SETTLED, STRONG, TIMES
+from dialer.understanding.parts import Parts
+from dialer.understanding.patterns import Found
+from dialer.understanding.vocabulary import Token
+
+#: Longer stories are left open.
+MAX_TOLD = 7
+_CANCELS = frozenset({Cue.CANCEL, Cue.CANCEL_ORDER, Cue.REFUSE, Cue.CHANGED_MIND})
+#: Decisions whose words may take an object.
+_DECIDES = _CANCELS | {Cue.CONFIRM, Cue.CONFIRM_PLEASE, Cue.ACCEPT}
+_AGREES = frozenset({Cue.RIGHT, Cue.ADDRESS_SAME})
+_PREPOSITIONS = frozenset("в во на по с со к ко у от из за для о об про при до".split())
+_PRONOUNS = frozenset("мой наш свой этот тот такой весь все самый".split())
+_VERBS = frozenset({"mine", "past", "verb"})
+_OTHERS = frozenset("вы ты он она они оно кто".split())
+#: What the order is called; whatever is said of it is said of the order.
+_ORDER = frozenset("заказ посылка товар".split())
+
+
+def told(tokens: Sequence[Token], found: Sequence[Found[Cue]], left: Sequence[int], parts: Parts) -> bool:
+    """Whether the words at `left`, which no phrase explains, only tell a story beside the decision."""
+    if len(left) > MAX_TOLD or not all(_now(tokens, one, parts) for one in found):
+        return False
+    anchors = {place: one.kind for one in found if one.kind in _DECIDES or _agrees(tokens, one) for place in one.places}
+    if not set(anchors.values()) - {Cue.ACCEPT}:
+        return False
+    if any(_foreign(tokens[place], parts(tokens[place].form)) for place in left):
+        return False
+    cancels = not _CANCELS.isdisjoint(anchors.values())
+    if not cancels and any(token.form.startswith(SETTLED) for token in tokens):
+        return False
+    known = {place for one in found for place in one.places}
+    return all(_Story(tokens, run, known, parts).holds(anchors, cancels) for run in _runs(len(tokens), left, anchors))
+
+
+def _now(tokens: Sequence[Token], one: Found[Cue], parts: Parts) -> bool:
+    """Whether a decision is made in so many words: "отмените", not "отменить" nor "откажусь"."""
+    return one.kind not in _DECIDES or any("now" in parts(tokens[place].form) for place in one.places)
+
+
+def _agrees(tokens: Sequence[Token], one: Found[Cue]) -> bool:
+    """ "Всё верно" speaks of the order, "всё хорошо" perhaps of the weather."""
+    return one.kind in _AGREES and not STRONG.isdisjoint(tokens[place].form for place in one.places)
+
+
+def _foreign(token: Token, parts: frozenset[str]) -> bool:
+    """Whether a word may turn the sense of the whole."""
+    if not parts or ("impr" in parts and "noun" not in parts) or not token.lemmas.isdisjoint(HINTS):
+        return True
+    return token.form.startswith(SAID) or token.form.startswith(FOREIGN)
+
+
+def _runs(count: int, left: Sequence[int], anchors: dict[int, Cue]) -> list[range]:
+    """The runs of words between decisions that hold any of `left`."""
+    runs: list[range] = []
+    start = 0
+    for place in [*sorted(anchors), count]:
+        if any(start <= one < place for one in left):
+            runs.append(range(start, place))
+        start = place + 1
+    return runs
+
+
+class _Story:
+    """One run of words between decisions."""
+
+    def __init__(self, tokens: Sequence[Token], run: range, known: set[int], parts: Parts) -> None:
+        self._tokens = tokens
+        self._known = known
+        self._run = run
+        self._parts = {place: parts(tokens[place].form) for place in run}
+        self._nouns = self._free_nouns()
+
+    def holds(self, anchors: dict[int, Cue], cancels: bool) -> bool:
+        """Whether it is a story, and not what the decisions beside it speak of."""
+        if not self._has_verb():
+            return False
+        if cancels and any("object" in self._parts[place] for place in self._nouns):
+            return False
+        before, after = anchors.get(self._run.start - 1), anchors.get(self._run.stop)
+        return not (before in _DECIDES and self._object(self._run)) and not (
+            after in _DECIDES and self._object(reversed(self._run))
+        )
+
+    def _has_verb(self) -> bool:
+        verbs = [place for place, kinds in self._parts.items() if "noun" not in kinds and not kinds.isdisjoint(_VERBS)]
+        if any("mine" in self._parts[place] or self._tokens[place].form.startswith(REASONS) for place in verbs):
+            return True
+        forms = {self._tokens[place].form for place in self._run}
+        mine = "я" in forms or (_OTHERS.isdisjoint(forms) and not any("subject" in self._parts[n] for n in self._nouns))
+        return mine and any("past" in self._parts[place] for place in verbs)
+
+    def _free_nouns(self) -> list[int]:
+        """The nouns that no preposition governs, nor another noun before them; words of time and the order left out."""
+        free: list[int] = []
+        governed = False
+        for place in self._run:
+            token, kinds = self._tokens[place], self._parts[place]
+            if token.form in _PREPOSITIONS:
+                governed = True
+            elif token.numeral is None and "noun" not in kinds:
+                governed = False
+            elif not governed or ("subject" in kinds and "object" not in kinds):
+                governed = "subject" not in kinds
+                if self._may_act(place):
+                    free.append(place)
+        return free
+
+    def _may_act(self, place: int) -> bool:
+        """Whether a noun is none that a phrase explains, nor the order, nor a time, nor "этот"."""
+        token = self._tokens[place]
+        named = not token.form.startswith(TIMES) and token.lemmas.isdisjoint(_ORDER | _PRONOUNS)
+        return named and place not in self._known
+
+    def _object(self, places: Iterable[int]) -> bool:
+        """Whether the first word that carries meaning may be an object; a preposition before it makes it none."""
+        for place in places:
+            kinds = self._parts[place]
+            if self._tokens[place].soft and "noun" not in kinds:
+                continue
+            given = "oblique" in kinds and "@kin" in self._tokens[place].symbols
+            return "inf" in kinds or (place in self._nouns and "object" in kinds and not given)
+        return False
