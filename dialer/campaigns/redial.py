@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.campaigns.arrivals import campaign_for_orders, reopen_finished
 from dialer.campaigns.plans import check_name
+from dialer.domain.campaign import CampaignPlan
 from dialer.domain.order import FINAL_STATES, OrderState
 from dialer.errors import InputError
 from dialer.ledger import campaigns as rows
@@ -35,7 +36,8 @@ class Redialed:
 async def redial(ledger: Ledger, name: str, into: str, selection: Selection, now: datetime | None = None) -> Redialed:
     """Put finished orders of `name` into campaign `into`; without any choice the unreachable ones.
 
-    `into` is created as a draft with the plan of `name`, without its cron and dates, if there is none. Nothing is
+    `into` is created as a draft with the plan of `name`, without its cron and dates, if there is none; among decided
+    orders also without asking the shop, which holds them for settled. Nothing is
     created when no order is meant. Raises NotFoundError, InputError, ConflictError (`into` takes no more orders).
     """
     wanted = _completed(selection)
@@ -46,7 +48,7 @@ async def redial(ledger: Ledger, name: str, into: str, selection: Selection, now
         source = await rows.get_campaign(tx, name)
         if source is None:
             raise await rows.unknown_campaign(tx, name)
-        created = await _make_sure_of(tx, into, source, moment)
+        created = await _make_sure_of(tx, into, _plan(into, source, wanted), moment)
         target = await campaign_for_orders(tx, into, moment)
         batch = await open_batch(tx, target.id, f"redial of {name}", moment)
         copied = await copy_orders(tx, source=source.id, target=target.id, batch=batch, selection=wanted, now=moment)
@@ -69,11 +71,18 @@ def _completed(selection: Selection) -> Selection:
     return replace(selection, states=tuple(sorted(FINAL_STATES)) if named else (OrderState.UNREACHABLE,))
 
 
-async def _make_sure_of(tx: AsyncConnection, into: str, source: CampaignRow, now: datetime) -> bool:
+def _plan(into: str, source: CampaignRow, wanted: Selection) -> CampaignPlan:
+    """What was decided is settled in the shop too: asked before the call, it would forbid each of them."""
+    window = replace(source.plan.window, valid_from=None, valid_until=None)
+    of_decided = bool(wanted.decisions) or OrderState.DECIDED in wanted.states
+    check_order = source.plan.check_order and not of_decided
+    return replace(source.plan, name=into, cron=None, window=window, check_order=check_order)
+
+
+async def _make_sure_of(tx: AsyncConnection, into: str, plan: CampaignPlan, now: datetime) -> bool:
     """True if the campaign had to be created."""
     if await rows.get_campaign(tx, into) is not None:
         return False
     check_name(into, "into")
-    window = replace(source.plan.window, valid_from=None, valid_until=None)
-    await rows.create_campaign(tx, replace(source.plan, name=into, cron=None, window=window), now)
+    await rows.create_campaign(tx, plan, now)
     return True

@@ -86,6 +86,30 @@ async def test_what_a_selection_means(ledger: Ledger, selection: Selection, orde
     assert (await redial(ledger, "night", AGAIN, selection, NOW)).accepted == orders
 
 
+@pytest.mark.parametrize(
+    ("selection", "asks_the_shop"),
+    [
+        (Selection(), True),
+        (Selection(states=(OrderState.UNREACHABLE,)), True),
+        (Selection(decisions=(Decision.CANCELLED,)), False),
+        (Selection(order_ids=("C1",)), False),
+    ],
+)
+async def test_the_shop_which_holds_decided_orders_for_settled_is_not_asked_about_them(
+    ledger: Ledger, selection: Selection, asks_the_shop: bool
+) -> None:
+    await _night(ledger)
+
+    await redial(ledger, "night", AGAIN, selection, NOW)
+
+    async with ledger.begin() as tx:
+        made = await get_campaign(tx, AGAIN)
+        first = await get_campaign(tx, "night")
+    assert made is not None
+    assert first is not None
+    assert (made.plan.check_order, first.plan.check_order) == (asks_the_shop, True)
+
+
 async def test_what_cannot_be_redialed_creates_nothing(ledger: Ledger) -> None:
     await _night(ledger)
     await make_campaign(ledger, name="stopped")
