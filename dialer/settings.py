@@ -90,8 +90,6 @@ class CallSettings(Section):
     allowed_prefixes: list[str] = Field(default_factory=lambda: ["7"])
     #: How long a worker that is told to end lets live calls go on; then it hangs up.
     drain_s: float = 240.0
-    #: Live calls per worker process.
-    max_lines_per_worker: int = 120
 
 
 class OrdersApiSettings(Section):
@@ -126,7 +124,7 @@ class SpeechSettings(Section):
 
     recognizer: Literal["openai", "phrase_bank"] = "phrase_bank"
     synthesizer: Literal["openai", "offline"] = "offline"
-    #: Folder of phrase-bank JSON (simulated customers only).
+    #: File of the phrases that the phrase bank knows, as JSON (simulated customers only).
     phrase_bank: Path | None = None
     #: Disk budget for cached prompts.
     cache_max_mb: int = 500
@@ -179,8 +177,9 @@ class Settings(BaseSettings):
 
     #: Folder of embedded services, prompt cache, recordings and transcripts.
     home: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "dialer")
-    #: These may hold passwords, so they are never shown.
+    #: `postgresql://USER:PASSWORD@HOST/DATABASE`; never shown, for it may hold a password.
     database_url: str = Field(default="", repr=False)
+    #: `redis://...` or `amqp://...`; never shown either.
     broker_url: str = Field(default="", repr=False)
     log_level: str = "INFO"
     log_json: bool = False

@@ -104,8 +104,13 @@ class AriClient:
         await self._request("POST", f"/bridges/{bridge_id}/addChannel", params={"channel": ",".join(channel_ids)})
 
     async def destroy_bridge(self, bridge_id: str) -> bool:
-        """End a bridge; False if there is none."""
-        return await self._delete(f"/bridges/{bridge_id}")
+        """End a bridge; False if there is none, or if Asterisk is just destroying it (409 for that moment)."""
+        try:
+            return await self._delete(f"/bridges/{bridge_id}")
+        except AriError as error:
+            if error.status == _CONFLICT:
+                return False
+            raise
 
     async def bridges(self) -> list[Snapshot]:
         """All bridges of this Asterisk."""

@@ -110,6 +110,14 @@ async def test_what_is_gone_is_no_error(ari: AriClient) -> None:
     assert await ari.channel("a") is None
 
 
+async def test_a_bridge_that_is_just_being_destroyed_is_as_good_as_gone(
+    server: tuple[FakeAri, AriSettings], ari: AriClient
+) -> None:
+    server[0].answer = answers(409, {"message": "Bridge not in Stasis application"})
+
+    assert not await ari.destroy_bridge("b")
+
+
 async def test_an_old_asterisk_is_named(server: tuple[FakeAri, AriSettings], ari: AriClient) -> None:
     server[0].answer = answers(200, {"id": "m", "channelvars": {}})
 
