@@ -255,6 +255,8 @@ class DateGrammar(Reader):
     def _vague(self, mention: DateMention) -> DateMention:
         """ "после пятницы" names no day."""
         before = mention.start - 1
+        if self.form(before) == "до" and any("@postpone" in token.symbols for token in self.tokens[:before]):
+            return replace(mention, start=before)
         if self.form(before) in _VAGUE_BEFORE:
             return replace(mention, start=before, day=None)
         return mention

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from dialer.understanding.reader import Reader
+from dialer.understanding.vocabulary import Token
 
 PREPOSITIONS = frozenset({"в", "во", "на", "к", "ко"})
 #: Words after which a new thought begins.
 _TURNS = frozenset({"давайте", "давай", "лучше", "а", "но", "только", "можно", "тогда"})
+_WEEKDAYS = frozenset("понедельник вторник среда четверг пятница суббота воскресенье".split())
 _CAN = frozenset({"мочь", "смочь", "быть", "получиться", "получаться", "успеть"})
 _UNABLE = frozenset(
     {"занять", "занятый", "неудобно", "некогда", "уезжать", "командировка", "отъезд", "работать", "смена", "дежурство"}
 )
+#: What may stand between a date and its denial.
+_BESIDE = frozenset({"дома", "дня", "целый", "весь", "день", "вообще", "никого"})
 _NOT_A_DENIAL_AFTER = frozenset({"раньше", "позже", "позднее", "отменяйте", "против", "забудьте", "возражаю", "надо"})
 
 
@@ -25,6 +30,18 @@ class DateMention:
     end: int
     day: date | None
     denied: bool = False
+
+
+def is_past(mention: DateMention, tokens: Sequence[Token]) -> bool:
+    """ "Заказывал в воскресенье" tells when the order was made; "заказывал на воскресенье" when it is due."""
+    first = tokens[mention.start]
+    if first.form != "сегодня" and first.lemmas.isdisjoint(_WEEKDAYS):
+        return False
+    before = mention.start - 1
+    if before >= 0 and tokens[before].form in ("в", "во"):
+        before -= 1
+    beside = [*tokens[max(0, before) : mention.start], *tokens[mention.end : mention.end + 1]]
+    return all(token.form != "на" for token in beside) and any("@order_did" in token.symbols for token in beside)
 
 
 class Denials(Reader):
@@ -73,6 +90,6 @@ class Denials(Reader):
                 if follows in starts or self.form(at + 1) in _NOT_A_DENIAL_AFTER:
                     return at if self.form(at) == "нет" else None
                 return at
-            if not self.tokens[at].soft and self.form(at) not in ("дома", "дня"):
+            if not self.tokens[at].soft and self.form(at) not in _BESIDE:
                 return None
         return None

@@ -12,7 +12,7 @@ from dialer.understanding.addresses import Address, find_address
 from dialer.understanding.amounts import is_small, spans, sums
 from dialer.understanding.concession import deciding_tail
 from dialer.understanding.dates import DateGrammar, chosen
-from dialer.understanding.denials import DateMention
+from dialer.understanding.denials import DateMention, is_past
 from dialer.understanding.lexicon.cues import Cue
 from dialer.understanding.numerals import Number, numbers
 from dialer.understanding.patterns import Found
@@ -82,6 +82,7 @@ def hear(text: str, expect: Expect, today: date) -> Heard:
     spoken = numbers(tokens)
     mentions = DateGrammar(tokens, spoken, today, bare_digits=expect in _DATE_EXPECTED).find() if tokens else []
     taken = {place for mention in mentions for place in range(mention.start, mention.end)}
+    mentions = [mention for mention in mentions if not is_past(mention, tokens)]
     clock = TimeGrammar(tokens, spoken, taken).find()
     taken.update(place for mention in clock for place in range(mention.start, mention.end))
     asked = expect in _ADDRESS_EXPECTED or (any("@deliver" in token.symbols for token in tokens) and not clock)

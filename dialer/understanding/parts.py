@@ -24,4 +24,6 @@ def readings(tag: Any) -> list[str]:
     if "NOUN" in tag or "ADJF" in tag or "PRTF" in tag:
         case = "object" if "accs" in tag or "gent" in tag else "subject" if "nomn" in tag else "oblique"
         return ["noun", case]
+    if "PRED" in tag:
+        return ["verb"]
     return ["inf"] if "INFN" in tag else ["other"]

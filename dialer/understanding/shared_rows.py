@@ -9,7 +9,7 @@ from dialer.understanding.rows import CANCELLING, NO_CANCEL, REFUSING, UNCERTAIN
 A, C = Action, Cue
 
 INJECTED = Row(A.UNKNOWN, these(C.INJECTION))
-STOP = Row(A.DO_NOT_CALL, these(C.DO_NOT_CALL), unless=WANTING | these(C.STRAY_NOT))
+STOP = Row(A.DO_NOT_CALL, these(C.DO_NOT_CALL), unless=WANTING | these(C.STRAY_NOT, C.ADDRESS_SAME))
 OPERATOR = Row(A.OPERATOR, these(C.OPERATOR), confidence=0.95)
 CALLBACK = Row(A.CALL_LATER, these(C.CALLBACK), unless=CANCELLING)
 CALL_AT = Row(A.CALL_LATER, these(C.CALL), also=these(C.DATE, C.TIME, C.DELAY), unless=CANCELLING | WANTING)

@@ -81,6 +81,13 @@ _CONFIRM_ORDER = (
     ),
     Row(
         A.CANCEL,
+        these(C.CANCEL, C.CANCEL_ORDER),
+        also=these(C.BECAUSE),
+        unless=NO_CANCEL - these(C.AWAY) | these(C.OPEN_TAIL, C.NUMBER),
+        residue=0,
+    ),
+    Row(
+        A.CANCEL,
         these(C.CANCEL_ORDER),
         also=these(C.AWAY),
         unless=NO_CANCEL - these(C.AWAY) | these(C.OPEN_TAIL),

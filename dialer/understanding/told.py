@@ -25,6 +25,9 @@ _AGREES = frozenset({Cue.RIGHT, Cue.ADDRESS_SAME})
 _PREPOSITIONS = frozenset("в во на по с со к ко у от из за для о об про при до".split())
 _PRONOUNS = frozenset("мой наш свой этот тот такой весь все самый".split())
 _VERBS = frozenset({"mine", "past", "verb"})
+_ORDERED = "@order_did"
+_OURS = frozenset({"мне", "нам", "меня", "нас"})
+_YOU = frozenset({"вы", "ты", "вас", "тебя"})
 _OTHERS = frozenset("вы ты он она они оно кто".split())
 #: What the order is called; whatever is said of it is said of the order.
 _ORDER = frozenset("заказ посылка товар".split())
@@ -35,7 +38,7 @@ def told(tokens: Sequence[Token], found: Sequence[Found[Cue]], left: Sequence[in
     if len(left) > MAX_TOLD or not all(_now(tokens, one, parts) for one in found):
         return False
     anchors = {place: one.kind for one in found if one.kind in _DECIDES or _agrees(tokens, one) for place in one.places}
-    if not set(anchors.values()) - {Cue.ACCEPT}:
+    if not set(anchors.values()) - {Cue.ACCEPT} and not any(one.kind is Cue.YES for one in found):
         return False
     if any(_foreign(tokens[place], parts(tokens[place].form)) for place in left):
         return False
@@ -48,7 +51,7 @@ def told(tokens: Sequence[Token], found: Sequence[Found[Cue]], left: Sequence[in
 
 def _now(tokens: Sequence[Token], one: Found[Cue], parts: Parts) -> bool:
     """Whether a decision is made in so many words: "отмените", not "отменить" nor "откажусь"."""
-    return one.kind not in _DECIDES or any("now" in parts(tokens[place].form) for place in one.places)
+    return one.kind not in _DECIDES - {Cue.ACCEPT} or any("now" in parts(tokens[place].form) for place in one.places)
 
 
 def _agrees(tokens: Sequence[Token], one: Found[Cue]) -> bool:
@@ -86,11 +89,13 @@ class _Story:
 
     def holds(self, anchors: dict[int, Cue], cancels: bool) -> bool:
         """Whether it is a story, and not what the decisions beside it speak of."""
-        if not self._has_verb():
-            return False
+        before, after = anchors.get(self._run.start - 1), anchors.get(self._run.stop)
+        if not self._has_verb() and not (before is not None and self._follows(cancels)):
+            return before not in _DECIDES and after not in _DECIDES and self._circumstance()
         if cancels and any("object" in self._parts[place] for place in self._nouns):
             return False
-        before, after = anchors.get(self._run.start - 1), anchors.get(self._run.stop)
+        if not cancels and any(_ORDERED in self._tokens[place].symbols for place in self._run):
+            return True
         return not (before in _DECIDES and self._object(self._run)) and not (
             after in _DECIDES and self._object(reversed(self._run))
         )
@@ -102,6 +107,25 @@ class _Story:
         forms = {self._tokens[place].form for place in self._run}
         mine = "я" in forms or (_OTHERS.isdisjoint(forms) and not any("subject" in self._parts[n] for n in self._nouns))
         return mine and any("past" in self._parts[place] for place in verbs)
+
+    def _follows(self, cancels: bool) -> bool:
+        """A story after a cancellation may be of anybody, after a confirmation of me and mine.
+
+        "Подтверждаю, отозвался голос" is a quotation: its verb comes first.
+        """
+        forms = {self._tokens[place].form for place in self._run}
+        first = next((place for place in self._run if not self._tokens[place].soft), self._run.start)
+        if not _YOU.isdisjoint(forms) or not self._parts[first].isdisjoint(_VERBS):
+            return False
+        lead = {self._tokens[place].form for place in range(self._run.start, first)}
+        if not cancels and "@kin" not in self._tokens[first].symbols and lead.isdisjoint(_OURS):
+            return False
+        return any(not kinds.isdisjoint(_VERBS) and "noun" not in kinds for kinds in self._parts.values())
+
+    def _circumstance(self) -> bool:
+        """ "Всё верно, за школой": nothing but where it is."""
+        words = [place for place in self._run if not self._tokens[place].soft]
+        return bool(words) and all("noun" in self._parts[place] and place not in self._nouns for place in words)
 
     def _free_nouns(self) -> list[int]:
         """The nouns that no preposition governs, nor another noun before them; words of time and the order left out."""
