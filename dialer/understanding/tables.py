@@ -66,7 +66,7 @@ _CONFIRM_ORDER = (
         A.CHANGE_DATE,
         these(C.DATE, C.TIME, C.VAGUE_DATE),
         also=these(C.PROPOSAL, C.BUT, C.ACCEPT, C.FIT, C.WAIT),
-        unless=CANCELLING,
+        unless=CANCELLING | these(C.CONFIRM_PLEASE),
         residue=4,
     ),
     Row(A.CHANGE_DATE, these(C.NOT_DATE), unless=CANCELLING, confidence=0.8),
