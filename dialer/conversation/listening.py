@@ -205,6 +205,10 @@ class Listener:
             return
         if (self.now() - self._paused_s) * 1000 + _EARLY_MS < self.end_pause_ms or not self.is_complete(words.result()):
             return
+        if self._detector.stirring:
+            self._cancel_check()
+            self._early_check = self._loop.call_later(TICK_S, self._maybe_answer)
+            return
         started_s = self._started_s if self._started_s is not None else self._paused_s
         self._detector.forget()
         self._end_turn(words, started_s, self._paused_s)

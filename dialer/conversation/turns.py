@@ -133,6 +133,11 @@ class TurnDetector:
         return self._hearing.gate_open
 
     @property
+    def stirring(self) -> bool:
+        """Whether the customer may be going on: the next window or two will tell."""
+        return self._hearing.stirring
+
+    @property
     def in_turn(self) -> bool:
         """Whether a turn has begun and not ended."""
         return self._turn_from is not None
@@ -199,8 +204,8 @@ class TurnDetector:
             return [self._end_cut(self._turn_from)] if too_long else []
         if self._pause is None or self._fed - self._speech_end < self.end_pause_ms * _BYTES_PER_MS:
             return []
-        if self._hearing.stirring:
-            return []  # the next window or two will tell whether the customer goes on
+        if self.stirring:
+            return []
         started_at = self._at(self._turn_from)
         utterance, words = self._pause, self._speech_ms >= self._tuning.min_speech_ms
         self.forget()

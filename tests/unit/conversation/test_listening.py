@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from dialer.conversation import turns
+from dialer.conversation.hearing import Hearing
 from dialer.conversation.listening import Listener, Ticker, Utterance, Voice
 from dialer.errors import ProviderError
 from dialer.speech.ports import Hypothesis, duration_s
-from tests.support.ears import quiet
+from tests.support.ears import LoudnessGate, LoudnessJudge, quiet, tone
 from tests.support.fake_world import spoken
 from tests.support.virtual_time import run_virtually
 
@@ -91,6 +93,23 @@ def test_complete_words_are_answered_sooner(complete: bool, pause_s: float) -> N
         assert await room.listener.text_of(utterance) == "да"
         assert utterance.latency_ms["stt_after_turn"] >= 0
         assert len(room.recognizer.asked) == 1
+        room.listener.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("breath_s", [0.2, 0.26])
+def test_who_goes_on_at_the_last_moment_is_not_cut_off_by_complete_words(
+    breath_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "Hearing", lambda: Hearing(gate=LoudnessGate(), judge=LoudnessJudge()))
+
+    async def story() -> None:
+        room = Room(Recognizer("да", "да но в пятницу"), lambda _text: True)
+        await room.hear(quiet(0.5), tone(0.3), quiet(breath_s), tone(0.6), quiet(1.5))
+
+        ((_, utterance),) = room.utterances
+        assert await room.listener.text_of(utterance) == "да но в пятницу"
         room.listener.close()
 
     run(story)
