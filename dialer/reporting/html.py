@@ -19,6 +19,7 @@ from dialer.errors import ConfigError
 from dialer.reporting import words
 from dialer.reporting.analytics import Analytics
 from dialer.reporting.model import CONFIRMATION_GOAL, FunnelStep, OrderLine, Report
+from dialer.reporting.names import skip_reason
 from dialer.reporting.pictures import pictures_of
 from dialer.settings import config_dir
 
@@ -92,7 +93,7 @@ def _environment(zone: ZoneInfo, artifacts_base: str) -> Environment:
         cost=_cost,
         decimal=_decimal,
     )
-    environment.filters.update(cost=_cost, decimal=_decimal)
+    environment.filters["skipped"] = lambda reason: skip_reason(reason, "ru")
     environment.globals["plural"] = words.plural
     return environment
 

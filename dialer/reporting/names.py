@@ -66,7 +66,26 @@ CITIES: Final = {
     "Asia/Kamchatka": "Камчатка",
     "Asia/Anadyr": "Анадырь",
 }
+#: Why an order was not called; behind a colon the status that the shop had told.
+_SKIPPED: Final = {
+    "stopped": ("кампания остановлена", "campaign stopped"),
+    "expired": ("последний день прошёл", "last day over"),
+    "do_not_call": ("в списке «не звонить»", "on the do-not-call list"),
+    "settled in the shop": ("решён в магазине", "settled in the shop"),
+    "confirmed": ("подтверждён", "confirmed"),
+    "paid": ("оплачен", "paid"),
+    "cancelled": ("отменён", "cancelled"),
+    "canceled": ("отменён", "cancelled"),
+    "delivered": ("доставлен", "delivered"),
+    "shipped": ("отправлен", "shipped"),
+    "returned": ("возвращён", "returned"),
+}
 _NO_PLACES: Final = {UNKNOWN: ("мобильные, без региона", "mobile, no region"), ERASED: ("данные удалены", "erased")}
+
+
+def skip_reason(reason: str, language: str) -> str:
+    """Why an order was skipped; a reason that nobody translated stays as it is."""
+    return ": ".join(_SKIPPED.get(part, (part, part))[language == "en"] for part in reason.split(": "))
 
 
 def region_name(key: str, language: str) -> str:

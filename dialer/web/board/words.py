@@ -63,5 +63,6 @@ FIELDS: Final[Words] = {
     "delivery_date": ("Новая дата", "New date", "good3"),
     "delivery_window": ("Новое время", "New time", "good3"),
     "reason": ("Причина", "Reason", "warn"),
+    "disposition": ("Последний звонок", "Last call", "grey"),
     "comment": ("Комментарий", "Comment", "grey"),
 }

@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dialer import reports
+from dialer import campaigns, reports
+from dialer.calls import SETTLED_IN_SHOP
 from dialer.domain.campaign import CampaignState
 from dialer.domain.outcome import Decision, Disposition, Outcome
+from dialer.domain.policy import GiveUp
 from dialer.ledger.campaigns import get_campaign
+from dialer.reporting.names import skip_reason
 from dialer.web.board import events
 from tests.integration.web.conftest import CONTROL, READ, client_of
-from tests.support.factories import CONFIRMED, NO_ANSWER, NOW, make_campaign, make_order
+from tests.support.factories import (
+    CONFIRMED,
+    NO_ANSWER,
+    NOW,
+    make_campaign,
+    make_order,
+    release_and_claim,
+    settle,
+)
 from tests.support.stories import tell
 
 if TYPE_CHECKING:
@@ -220,6 +231,36 @@ async def test_errors_are_pages_in_the_readers_language(app: FastAPI) -> None:
     assert (russian.status_code, english.status_code) == (404, 404)
     assert "Такой страницы нет" in russian.text
     assert "There is no such page" in english.text
+
+
+@pytest.mark.parametrize(
+    ("language", "stopped", "last_call"),
+    [("ru", "кампания остановлена", "Номер не существует"), ("en", "campaign stopped", "Invalid number")],
+)
+async def test_why_an_order_was_not_called_is_told_in_the_readers_language(
+    app: FastAPI, ledger: Ledger, language: str, stopped: str, last_call: str
+) -> None:
+    # Given an order without a number that exists, and one that a stop has left out
+    await make_campaign(ledger, [make_order(), make_order()], name="night", lines=1)
+    (job,) = await release_and_claim(ledger)
+    await settle(ledger, job.attempt_id, Outcome(Disposition.INVALID_NUMBER, cause=1), step=GiveUp())
+    await campaigns.stop(ledger, "night")
+    async with client_of(app, None) as client:
+        await log_in(client)
+        # When
+        orders = (await client.get(f"/board/campaigns/1/orders?lang={language}", follow_redirects=True)).text
+        pages = [(await client.get(f"/board/orders/{pk}", follow_redirects=True)).text for pk in (1, 2)]
+    # Then
+    assert stopped in orders
+    assert any(stopped in page for page in pages)
+    assert any(last_call in page for page in pages)
+    assert not any(code in page for code in ("invalid_number", ">stopped<") for page in (orders, *pages))
+
+
+def test_every_reason_for_not_calling_has_its_words() -> None:
+    reasons = ["stopped", "expired", "do_not_call", *(f"settled in the shop: {status}" for status in SETTLED_IN_SHOP)]
+
+    assert not [reason for reason in reasons if re.search("[a-z]", skip_reason(reason, "ru"))]
 
 
 async def test_an_order_is_found_by_its_number_in_any_campaign(ledger: Ledger, stranger: AsyncClient) -> None:
