@@ -30,8 +30,10 @@ DEFAULT_DELAY_S = 7200.0
 Answer = Callable[[State, Reading], Turn]
 
 
-def operator(state: State, _reading: Reading) -> Turn:
-    """Connect with a person."""
+def operator(state: State, reading: Reading) -> Turn:
+    """Connect with a person, once: a second hand-over would be refused, and end the first."""
+    if state.step is Step.TRANSFER:
+        return go_on(state, reading)
     return replace(state, step=Step.TRANSFER), [Say("transfer"), Transfer()]
 
 
@@ -55,8 +57,10 @@ def call_later(state: State, reading: Reading) -> Turn:
     return ask(state, Step.ASK_TIME, Say("ask_time"))
 
 
-def repeat(state: State, _reading: Reading) -> Turn:
-    """Say it again: the order's data at the order's question, else the open question."""
+def repeat(state: State, reading: Reading) -> Turn:
+    """Say it again: the order's data at the order's question, else the open question. A phone that rings goes on."""
+    if state.step is Step.TRANSFER:
+        return go_on(state, reading)
     if state.repeats >= MAX_REPEATS:
         return offer_keys(state, "unknown")
     again = replace(state, repeats=state.repeats + 1)

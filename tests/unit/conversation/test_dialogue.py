@@ -181,6 +181,16 @@ def test_an_operator_who_answers_takes_over() -> None:
     assert state.result == Result(Decision.NEEDS_OPERATOR, {"transferred": True})
 
 
+@pytest.mark.parametrize(
+    "impatient", [heard(Action.OPERATOR), Digit("0"), heard(Action.REPEAT_INFO), heard(Action.UNKNOWN)]
+)
+def test_while_the_operators_phone_rings_impatience_changes_nothing(impatient: Event) -> None:
+    state, moves = play(heard(Action.OPERATOR), impatient, impatient)
+    assert moves.count(Transfer()) == 1
+    assert moves[-1] == Resume()
+    assert state.step is Step.TRANSFER
+
+
 def test_call_later_takes_the_time_or_asks_for_it() -> None:
     at_once, _ = play(heard(Action.CALL_LATER, delay_s="3600"))
     assert at_once.result == Result(call_later_s=3600.0)
