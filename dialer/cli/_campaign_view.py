@@ -45,10 +45,13 @@ def show_campaign(
 def what_happens_next(campaign: CampaignRow, counts: Mapping[OrderState, int] | None, now: datetime) -> str:
     """What it waits for, or what to do to get it going."""
     name, opening = as_word(campaign.name), coming_opening(campaign, now)
+    asleep = campaign.state in (CampaignState.DRAFT, CampaignState.FINISHED)
+    if asleep and campaign.plan.window.is_over(now):
+        return f"Its last day is over; to move it: dialer campaign change {name} --valid-until YYYY-MM-DD"
     if counts is not None and not sum(counts.values()):
         return f"It has no orders yet: dialer import FILE --campaign {name}"
     by_itself = "" if opening is None else f"Opens by itself {_moment(opening, campaign.plan.window)}. "
-    if campaign.state in (CampaignState.DRAFT, CampaignState.FINISHED):
+    if asleep:
         return f"{by_itself}To open it now: dialer campaign start {name}"
     if campaign.state is CampaignState.PAUSED:
         return f"Places no calls until: dialer campaign resume {name}"

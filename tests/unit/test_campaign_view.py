@@ -43,6 +43,10 @@ def shown(row: CampaignRow) -> str:
             campaign(CampaignState.RUNNING, window=replace(EVENING, valid_until=NOW.date() - timedelta(days=1))),
             "last day is over",
         ),
+        (
+            campaign(window=replace(EVENING, valid_until=NOW.date() - timedelta(days=1))),
+            "dialer campaign change ночь --valid-until",
+        ),
     ],
 )
 def test_what_happens_next(row: CampaignRow, says: str) -> None:
