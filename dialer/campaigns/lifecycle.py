@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,11 +34,17 @@ async def create_campaign(ledger: Ledger, plan: CampaignPlan, now: datetime | No
         raise ConflictError(f"campaign {plan.name!r} exists already") from error
 
 
-async def change_plan(ledger: Ledger, plan: CampaignPlan) -> CampaignRow:
-    """Replace a campaign's plan; it holds for the next calls. Raises InputError, NotFoundError."""
-    check_plan(plan)
+async def change_plan(ledger: Ledger, name: str, change: Callable[[CampaignPlan], CampaignPlan]) -> CampaignRow:
+    """Change a campaign's plan for the next calls; of two changes at once the second begins with the first's result.
+
+    Raises InputError, NotFoundError, and what `change` raises.
+    """
     async with ledger.begin() as tx:
-        campaign = await _known(tx, plan.name)
+        campaign = await rows.lock_campaign(tx, name)
+        if campaign is None:
+            raise await rows.unknown_campaign(tx, name)
+        plan = change(campaign.plan)
+        check_plan(plan)
         await rows.update_plan(tx, campaign.id, plan)
         return replace(campaign, plan=plan)
 

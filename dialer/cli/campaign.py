@@ -92,10 +92,10 @@ def create_command(*, name: str, as_json: bool, **options: Any) -> None:
 @json_option
 def change_command(*, name: str, as_json: bool, **options: Any) -> None:
     """Change settings of a campaign; they hold for its next calls."""
-    from dialer.campaigns import change_plan, find_campaign
+    from dialer.campaigns import change_plan
 
     async def change(ledger: Ledger) -> CampaignRow:
-        return await change_plan(ledger, _changed((await find_campaign(ledger, name)).plan, options))
+        return await change_plan(ledger, name, lambda plan: _changed(plan, options))
 
     _print_one(with_ledger(change), as_json=as_json)
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from dialer.embedded.asterisk_program import AsteriskProgram
@@ -28,17 +29,19 @@ PATIENCE_S = 60.0
 _TAIL = 3000
 
 
-def free_port() -> int:
-    """A port that is free for TCP and UDP now."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+def free_ports(*names: str) -> dict[str, int]:
+    """A port for each name: free for TCP and UDP now, all different."""
+    ports: dict[str, int] = {}
+    with ExitStack() as held:
+        while len(ports) < len(names):
+            tcp = held.enter_context(socket.socket())
+            udp = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             tcp.bind(("127.0.0.1", 0))
             port = int(tcp.getsockname()[1])
-            try:
+            with suppress(OSError):
                 udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+                ports[names[len(ports)]] = port
+    return ports
 
 
 class LocalStack:
@@ -48,8 +51,9 @@ class LocalStack:
         self.folder = folder
         #: Other things that are elsewhere, for single tests.
         self.swaps: dict[str, str] = {}
-        self.ports = {name: free_port() for name in ("postgres", "redis", "ari", "ari2", "sip", "sip2", "shop", "api")}
-        self.ports |= {name: free_port() for name in ("flower", "prometheus")}
+        self.ports = free_ports(
+            "postgres", "redis", "ari", "ari2", "sip", "sip2", "shop", "api", "flower", "prometheus"
+        )
         self.home = folder / "home"
         self.bin = folder / "bin"
         for path in (self.home, self.bin):

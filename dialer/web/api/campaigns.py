@@ -50,8 +50,8 @@ async def show(name: CampaignName, context: Context, _: Reader) -> Campaign:
 @router.patch("/{name}", summary="Change a campaign's plan", responses=_CHANGES)
 async def change(name: CampaignName, wanted: PlanFields, context: Context, _: Controller) -> Campaign:
     """What is given is changed, for the next calls; calls that run keep what they began with."""
-    plan = (await campaigns.find_campaign(context.ledger, name)).plan
-    return await _shown(context.ledger, await campaigns.change_plan(context.ledger, changed_plan(plan, wanted)))
+    changed = await campaigns.change_plan(context.ledger, name, lambda plan: changed_plan(plan, wanted))
+    return await _shown(context.ledger, changed)
 
 
 @router.post("/{name}/start", summary="Start calling", responses=_CHANGES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ async def test_a_changed_plan_holds_for_the_next_release(ledger: Ledger) -> None
     campaign = await make_campaign(ledger, 5, lines=1)
     await release(ledger)
 
-    await campaigns.change_plan(ledger, make_plan(name=campaign.name, lines=3))
+    await campaigns.change_plan(ledger, campaign.name, lambda plan: replace(plan, lines=3))
 
     assert len(await release(ledger)) == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from dialer.domain.outcome import Decision, Disposition, Outcome
 from dialer.domain.policy import CallingWindow, Decided
 from dialer.errors import ConflictError
 from dialer.ledger import claims, orders
+from dialer.ledger.campaigns import update_plan
 from tests.support.factories import (
     NOW,
     WORKER,
@@ -77,6 +79,21 @@ async def test_a_campaigns_last_day_does_not_end_under_an_import(ledger: Ledger)
     # Then the next look skips the order, and nothing is left behind in a finished campaign
     await campaigns.close_expired(ledger, midnight)
     assert (await order_of(ledger, campaign)).skip_reason == "expired"
+
+
+async def test_of_two_changes_of_a_plan_none_is_lost(ledger: Ledger) -> None:
+    # Given a change that is not committed yet
+    campaign = await make_campaign(ledger, lines=10)
+    async with ledger.begin() as tx:
+        await update_plan(tx, campaign.id, replace(campaign.plan, lines=3))
+        # When somebody changes something else
+        change = campaigns.change_plan(ledger, campaign.name, lambda plan: replace(plan, caller_id="+74951234567"))
+        changing = asyncio.ensure_future(change)
+        await _ends_or_waits_for_a_lock(ledger, changing)
+    await changing
+    # Then both hold
+    plan = (await campaigns.find_campaign(ledger, campaign.name)).plan
+    assert (plan.lines, plan.caller_id) == (3, "+74951234567")
 
 
 async def test_nothing_is_erased_that_the_shop_has_just_become_due_to_be_told(ledger: Ledger, tmp_path: Path) -> None:

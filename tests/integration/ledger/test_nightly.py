@@ -11,7 +11,7 @@ import pytest
 
 from dialer import campaigns
 from dialer.campaigns import close_expired
-from dialer.domain.campaign import CampaignState
+from dialer.domain.campaign import CampaignPlan, CampaignState
 from dialer.domain.order import OrderState
 from dialer.domain.policy import CallAgain, CallingWindow, next_step
 from dialer.errors import ConflictError
@@ -258,7 +258,7 @@ class TestDays:
 
         with pytest.raises(ConflictError, match="last day"):
             await campaigns.import_orders(ledger, campaign.name, [[make_order()]], now=moscow(25, 21))
-        await campaigns.change_plan(ledger, campaign.plan.__class__(name=campaign.name, cron=campaign.plan.cron))
+        await campaigns.change_plan(ledger, campaign.name, lambda plan: CampaignPlan(plan.name, cron=plan.cron))
         counts = await campaigns.import_orders(ledger, campaign.name, [[make_order()]], now=moscow(25, 21))
 
         assert counts.accepted == 1
