@@ -17,7 +17,7 @@ from dialer.understanding.lexicon.cues import Cue
 from dialer.understanding.numerals import Number, numbers
 from dialer.understanding.patterns import Found
 from dialer.understanding.times import TimeGrammar, TimeMention
-from dialer.understanding.told import told
+from dialer.understanding.told import mine_not, told
 from dialer.understanding.vocabulary import Token
 
 #: Words that propose something rather than state it.
@@ -132,7 +132,10 @@ def _summary(
         if place not in explained and not token.soft and token.numeral is None and len(token.form) > 1
         if place not in amounts
     ]
-    if any(tokens[place].form == "не" and place not in denials for place in left):
+    parts = grammar.vocabulary().parts
+    cancels = not cues.isdisjoint({Cue.CANCEL, Cue.CANCEL_ORDER})
+    stray = [place for place in left if tokens[place].form == "не" and place not in denials]
+    if any(not (cancels and mine_not(tokens, place, parts)) for place in stray):
         cues.add(Cue.STRAY_NOT)
     loose_forms = {token.form for place, token in enumerate(tokens) if place not in explained}
     if not loose_forms.isdisjoint(_COMPLEMENTS):
@@ -163,7 +166,7 @@ def _summary(
     return Heard(
         cues=frozenset(cues),
         residue=len(residue),
-        told=bool(residue) and told(tokens, found, residue, grammar.vocabulary().parts),
+        told=bool(residue) and told(tokens, found, residue, parts),
         nouns=len(nouns),
         loose=sum(_is_loose(token) for place, token in enumerate(tokens) if place not in explained),
         words=len(tokens),

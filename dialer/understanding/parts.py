@@ -15,7 +15,7 @@ def readings(tag: Any) -> list[str]:
     "mine" (I do), "past" (somebody did), "verb" (any other), "now" (may decide here and now), "inf", "noun" with
     "object", "subject" or "oblique" by its case, "other". `tag` is an OpencorporaTag.
     """
-    if "impr" in tag:
+    if "impr" in tag and "1per" not in tag:
         return ["impr", "now"]
     if "VERB" in tag:
         if "1per" in tag:

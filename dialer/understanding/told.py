@@ -49,6 +49,13 @@ def told(tokens: Sequence[Token], found: Sequence[Found[Cue]], left: Sequence[in
     return all(_Story(tokens, run, known, parts).holds(anchors, cancels) for run in _runs(len(tokens), left, anchors))
 
 
+def mine_not(tokens: Sequence[Token], place: int, parts: Parts) -> bool:
+    """Whether the "не" at `place` is of what I do: "отмените, я не потяну"."""
+    if place + 1 >= len(tokens) or _foreign(tokens[place + 1], parts(tokens[place + 1].form)):
+        return False
+    return parts(tokens[place + 1].form) <= {"mine", "now"}
+
+
 def _now(tokens: Sequence[Token], one: Found[Cue], parts: Parts) -> bool:
     """Whether a decision is made in so many words: "отмените", not "отменить" nor "откажусь"."""
     return one.kind not in _DECIDES - {Cue.ACCEPT} or any("now" in parts(tokens[place].form) for place in one.places)
@@ -91,7 +98,8 @@ class _Story:
         """Whether it is a story, and not what the decisions beside it speak of."""
         before, after = anchors.get(self._run.start - 1), anchors.get(self._run.stop)
         if not self._has_verb() and not (before is not None and self._follows(cancels)):
-            return before not in _DECIDES and after not in _DECIDES and self._circumstance()
+            alone = before not in _DECIDES and after not in _DECIDES
+            return (alone or (cancels and self._tokens[self._run.start].form == "я")) and self._circumstance()
         if cancels and any("object" in self._parts[place] for place in self._nouns):
             return False
         if not cancels and any(_ORDERED in self._tokens[place].symbols for place in self._run):
@@ -105,6 +113,8 @@ class _Story:
         if any("mine" in self._parts[place] or self._tokens[place].form.startswith(REASONS) for place in verbs):
             return True
         forms = {self._tokens[place].form for place in self._run}
+        if "мы" in forms:
+            return bool(verbs)
         mine = "я" in forms or (_OTHERS.isdisjoint(forms) and not any("subject" in self._parts[n] for n in self._nouns))
         return mine and any("past" in self._parts[place] for place in verbs)
 

@@ -30,6 +30,7 @@ _TAGS = {
     "3per": "3",
     "PRTS": "short",
     "ADJS": "short",
+    "nomn": "nomn",
 }
 #: At most this many words of one utterance are examined for slips, so that the cost stays bounded.
 MAX_EXAMINED = 6

@@ -49,6 +49,11 @@ CLASSES: dict[str, str] = {
     """,
     "thanks": "спасибо благодарить.1 благодарный.short благодарность",
     "total": "итоговый общий полный конечный окончательный финальный",
+    "care": """
+        разбить.impr разбейте кричать.impr опаздывать.impr опоздать.impr забыть.impr забывать.impr забудьте
+        потерять.impr терять.impr перепутать.impr путать.impr задерживать.impr задерживаться.impr обмануть.impr
+        обманывать.impr подвести.impr подводить.impr помять.impr сломать.impr поцарапать.impr уронить.impr
+    """,
     "neg": """
         надо нужно стоит хочу хотим буду будем собираюсь собираемся планирую планируем хотел хотела хотели
         нужна нужен нужны
@@ -242,3 +247,6 @@ CLASSES: dict[str, str] = {
         сделать.past брать.past выбирать.past выписывать.past
     """,
 }
+
+#: The same as `kin`, as the subject of a sentence: "сын заказал", not "сыну заказал".
+CLASSES["kin_subject"] = " ".join(f"{lemma}.nomn" for lemma in CLASSES["kin"].split())

@@ -39,7 +39,7 @@ REASONS = tuple(
 #: Beginnings of what makes the order needless or sad: no confirmation stands beside it.
 SETTLED = tuple(
     """умер сконч погиб похорон сгор затоп тюрь арест купил приобр нашел нашла подарил передум раздум дешевл подешев
-    дорог подорож""".split()
+    дорог подорож игра балов""".split()
 )
 #: Beginnings of words of time, which are the object of nothing.
 TIMES = tuple("недел месяц год лет день дня дней час минут вчера раз сутк утр вечер".split())
