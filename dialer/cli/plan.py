@@ -105,7 +105,8 @@ def _show(plan: Plan) -> None:
     run, orders = plan.run, plan.need.orders
     console = Console(highlight=False)
     if plan.needed:
-        console.print(f"{run.lines:,} lines are needed; the last order ends {_moment(run.end_s)}.", style="bold")
+        needed = "1 line is needed" if run.lines == 1 else f"{run.lines:,} lines are needed"
+        console.print(f"{needed}; the last order ends {_moment(run.end_s)}.", style="bold")
     else:
         console.print(f"With {run.lines:,} lines the last order ends {_moment(run.end_s)}.", style="bold")
     if plan.fewest_days > 1:

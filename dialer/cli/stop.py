@@ -40,7 +40,7 @@ def command(*, everything: bool, resumable: bool, as_json: bool) -> None:
         print_json({**asdict(done), "seconds": seconds})
         return
     word = "paused" if resumable else "stopped"
-    click.echo(f"{done.campaigns} campaigns {word}, {done.calls} calls hung up in {seconds:g} s")
+    click.echo(f"campaigns {word}: {done.campaigns}, calls hung up: {done.calls}, in {seconds:g} s")
     if done.left_to_workers:
         click.echo(f"{done.left_to_workers} of them are on nodes out of reach: their workers hang up within a second")
 
