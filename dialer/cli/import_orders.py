@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -51,7 +52,7 @@ def command(*, file: str, campaign: str | None, dry_run: bool, as_json: bool, re
     with _opened(file) as stream, _progress(stream) as counted:
         orders_file = OrdersFile(counted, allowed_prefixes=tuple(settings().calls.allowed_prefixes))
         with RejectsFile(_rejects_path(file, rejects), orders_file.header, orders_file.delimiter) as rejects_file:
-            batches = order_batches(orders_file, rejects_file, tally)
+            batches = _looked_at(order_batches(orders_file, rejects_file, tally), tally)
             created = None
             if dry_run:
                 _check_only(batches, tally)
@@ -86,6 +87,14 @@ def _rejects_path(file: str, chosen: Path | None) -> Path:
     if file != _STDIN and path.exists() and path.samefile(file):
         raise InputError("rejects", f"{path}: this is the file that is imported; name another one with --rejects")
     return path
+
+
+def _looked_at(batches: Iterable[list[Order]], tally: ImportTally) -> Iterator[list[Order]]:
+    """The batches; dates that are over by this machine's clock are counted."""
+    today = datetime.now().date()  # noqa: DTZ005 - the user's own clock
+    for batch in batches:
+        tally.past_dates += sum(order.delivery_date is not None and order.delivery_date < today for order in batch)
+        yield batch
 
 
 def _check_only(batches: Iterable[list[Order]], tally: ImportTally) -> None:
@@ -172,6 +181,9 @@ def _show(tally: ImportTally, file: OrdersFile, campaign: str | None, *, created
     console.print(f"Read as {file.encoding}, cells separated by {delimiter}", markup=False)
     if created:
         console.print(f"It is a new draft with default settings ({created}).", markup=False)
+    if tally.past_dates:
+        says = f"Delivery dates that are over: {tally.past_dates:,}. The bot would read them out as they stand."
+        console.print(says, markup=False, style="yellow")
     if tally.rejected:
         _show_rejects(console, tally)
 

@@ -20,11 +20,15 @@ FIRST_REJECTS: Final = 8
 
 @dataclass(slots=True)
 class ImportTally:
-    """What became of a file's rows. `reasons` counts problems by field: a row may have several."""
+    """What became of a file's rows. `reasons` counts problems by field: a row may have several.
+
+    `past_dates`: good rows whose delivery date is over, and would be read out all the same.
+    """
 
     accepted: int = 0
     duplicates: int = 0
     rejected: int = 0
+    past_dates: int = 0
     rejects_file: str | None = None
     reasons: Counter[str] = field(default_factory=Counter)
     first_rejects: list[Rejected] = field(default_factory=list)
@@ -40,6 +44,7 @@ class ImportTally:
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "rejected": self.rejected,
+            "past_dates": self.past_dates,
             "rejects_file": self.rejects_file,
             "reasons": dict(self.reasons),
         }

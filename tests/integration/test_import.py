@@ -63,6 +63,19 @@ def test_a_clean_file_leaves_no_rejects(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_dates_that_are_over_are_imported_and_pointed_out(tmp_path: Path) -> None:
+    # Given one order of long ago, one of a far day
+    path = tmp_path / "orders.csv"
+    past, coming = (good_line(number).replace("2026", year) for number, year in ((1, "2001"), (2, "2099")))
+    path.write_bytes(file_of(past, coming))
+    # When
+    facts = facts_of(run(path, "--dry-run", "--json"))
+    shown = run(path, "--dry-run").stdout
+    # Then
+    assert (facts["accepted"], facts["past_dates"]) == (2, 1)
+    assert "Delivery dates that are over: 1" in shown
+
+
 def test_people_see_line_field_and_reason_but_no_cells(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_bytes(file_of(good_line(1), BAD))
