@@ -30,9 +30,9 @@ def phrases() -> Phrases[Cue]:
         for cue, block in table.items():
             if cue in NEGATED:
                 for phrase in _lines(block):
-                    modal = _MODAL_NEGATIONS if cue in NEGATED_BY_MODAL else ()
-                    for negation in (_NEGATION, *modal):
-                        result.add(negation.format(phrase), NEGATED[cue])
+                    result.add(_NEGATION.format(phrase), NEGATED[cue])
+                    for negation in _MODAL_NEGATIONS if cue in NEGATED_BY_MODAL else ():
+                        result.add(negation.format(phrase), Cue.NOTE)
     return result
 
 

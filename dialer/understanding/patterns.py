@@ -3,7 +3,7 @@
 A phrase is a row of elements separated by spaces. An element is one or more alternatives joined by `|`:
 
     отменить         any form of the word
-    отменить.impr    only forms with that grammeme: past impr inf 1 2 3 short nomn
+    отменить.impr    only forms with that grammeme: past impr inf 1 2 3 short nomn datv
     =все             exactly this form
     @cancel          any member of the class `cancel`
 

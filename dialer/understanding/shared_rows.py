@@ -13,7 +13,7 @@ STOP = Row(A.DO_NOT_CALL, these(C.DO_NOT_CALL), unless=WANTING | these(C.STRAY_N
 OPERATOR = Row(A.OPERATOR, these(C.OPERATOR), confidence=0.95)
 CALLBACK = Row(A.CALL_LATER, these(C.CALLBACK), unless=CANCELLING)
 CALL_AT = Row(A.CALL_LATER, these(C.CALL), also=these(C.DATE, C.TIME, C.DELAY), unless=CANCELLING | WANTING)
-NOT_ME = Row(A.WRONG_PERSON, these(C.WRONG_PERSON), unless=WANTING | these(C.CANCEL_ORDER))
+NOT_ME = Row(A.WRONG_PERSON, these(C.WRONG_PERSON), unless=WANTING | these(C.CANCEL_ORDER, C.DOUBT))
 LATER = Row(
     A.CALL_LATER,
     these(C.LATER),

@@ -169,7 +169,7 @@ def _verify(action: Action, wish: frozenset[Cue], other: tuple[Row, ...]) -> tup
         Row(action, wish, also=these(C.BUT, C.NO, C.NOT_RIGHT, C.CONTRAST)),
         Row(action, these(C.NOT_RIGHT), also=these(C.NO), unless=UNCERTAIN | WANTING),
         *other,
-        Row(action, wrong, unless=WANTING | these(C.YES, C.REPEAT)),
+        Row(action, wrong, unless=WANTING | these(C.YES, C.REPEAT, C.DOUBT)),
         NOT_ME,
         Row(
             A.CONFIRM,

@@ -27,6 +27,7 @@ _PRONOUNS = frozenset("мой наш свой этот тот такой вес�
 _VERBS = frozenset({"mine", "past", "verb"})
 _ORDERED = "@order_did"
 _OURS = frozenset({"мне", "нам", "меня", "нас"})
+_HAVING = (["у", "меня"], ["у", "нас"])
 _YOU = frozenset({"вы", "ты", "вас", "тебя"})
 _OTHERS = frozenset("вы ты он она они оно кто".split())
 #: What the order is called; whatever is said of it is said of the order.
@@ -98,7 +99,7 @@ class _Story:
         """Whether it is a story, and not what the decisions beside it speak of."""
         before, after = anchors.get(self._run.start - 1), anchors.get(self._run.stop)
         if not self._has_verb() and not (before is not None and self._follows(cancels)):
-            alone = before not in _DECIDES and after not in _DECIDES
+            alone = (before not in _DECIDES or self._after_aside()) and after not in _DECIDES
             return (alone or (cancels and self._tokens[self._run.start].form == "я")) and self._circumstance()
         if cancels and any("object" in self._parts[place] for place in self._nouns):
             return False
@@ -132,9 +133,14 @@ class _Story:
             return False
         return any(not kinds.isdisjoint(_VERBS) and "noun" not in kinds for kinds in self._parts.values())
 
+    def _after_aside(self) -> bool:
+        """ "Подтверждаю, не разбейте, по дороге": the circumstance is one of the aside before it."""
+        words = [place for place in self._run if not self._tokens[place].soft]
+        return bool(words) and words[0] in self._known
+
     def _circumstance(self) -> bool:
         """ "Всё верно, за школой": nothing but where it is."""
-        words = [place for place in self._run if not self._tokens[place].soft]
+        words = [place for place in self._run if not self._tokens[place].soft and place not in self._known]
         return bool(words) and all("noun" in self._parts[place] and place not in self._nouns for place in words)
 
     def _free_nouns(self) -> list[int]:
@@ -166,5 +172,6 @@ class _Story:
             if self._tokens[place].soft and "noun" not in kinds:
                 continue
             given = "oblique" in kinds and "@kin" in self._tokens[place].symbols
+            given = given or [token.form for token in self._tokens[max(0, place - 2) : place]] in _HAVING
             return "inf" in kinds or (place in self._nouns and "object" in kinds and not given)
         return False

@@ -31,6 +31,7 @@ _TAGS = {
     "PRTS": "short",
     "ADJS": "short",
     "nomn": "nomn",
+    "datv": "datv",
 }
 #: At most this many words of one utterance are examined for slips, so that the cost stays bounded.
 MAX_EXAMINED = 6

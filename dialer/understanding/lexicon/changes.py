@@ -56,7 +56,7 @@ PHRASES: dict[Cue, str] = {
         место доставка|жительство|получение @other
         @change|@changed место
         @other место доставка|жительство|получение
-        @deliver_any @relative
+        @deliver_any @relative_given
         теперь жить.1 на|в|по
         жить.1 теперь на|в|по
         адрес нет

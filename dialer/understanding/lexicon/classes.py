@@ -250,3 +250,5 @@ CLASSES: dict[str, str] = {
 
 #: The same as `kin`, as the subject of a sentence: "сын заказал", not "сыну заказал".
 CLASSES["kin_subject"] = " ".join(f"{lemma}.nomn" for lemma in CLASSES["kin"].split())
+#: "Привезите маме", not "привозите, мама ждёт".
+CLASSES["relative_given"] = " ".join(f"{lemma}.datv" for lemma in CLASSES["relative"].split())

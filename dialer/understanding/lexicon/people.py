@@ -245,7 +245,7 @@ PHRASES: dict[Cue, str] = {
         не @ring
         не @neg? получать|принимать звонок
         не @ring больше|сюда|мне|никогда|нам|сюда_больше
-        больше не @ring|@callback
+        больше не @neg? @ring|@callback
         не @neg @ring
         @ring не надо|нужно|стоит
         больше не? @neg? не? @ring
