@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dialer.conversation.hearing_models import Gate, Judge, WebRtcGate
+from dialer.conversation.hint import Hint
 from dialer.conversation.silero import GLANCE_SAMPLES, WINDOW_MS, WINDOW_SAMPLES, Floats, SileroJudge
 from dialer.speech.ports import BYTES_PER_SECOND, FRAME_BYTES, FRAME_MS
 
@@ -33,6 +34,8 @@ class HearingTuning:
     start_probability: float = 0.4
     #: One window this likely, though not yet speech, is a hint that speech begins: good enough to pause the bot.
     hint_probability: float = 0.15
+    #: A hint that has not become speech by now is over.
+    longest_hint_ms: int = 320
     #: Within speech a window stays speech down to this ...
     keep_probability: float = 0.4
     #: ... and while it is no more than this below the loudest: the judge's memory outlasts a short word by 0.2 s.
@@ -115,8 +118,7 @@ class Hearing:
         self._faded = False
         self.speaking = False
         self._recent: deque[bool] = deque(maxlen=self.tuning.start_within_ms // WINDOW_MS)
-        #: Windows without a sign of speech since the last hint; None when there is no hint.
-        self._since_hint: int | None = None
+        self._hint = Hint(self.tuning.start_within_ms // WINDOW_MS, self.tuning.longest_hint_ms // WINDOW_MS)
         self._last_speech = -_MEMORY_BYTES
         self._speech_windows = 0
 
@@ -164,7 +166,8 @@ class Hearing:
             self._judge.reset()
             self._loud = 0.0
             self._recent.clear()
-        elif self._open and not self.speaking and self._since_hint is None and self._is_quiet():
+            self._hint.reset()
+        elif self._open and not self.speaking and not self._hint.given and self._is_quiet():
             self._open = False
             self._open_run = 0
         if not self._open:
@@ -185,14 +188,14 @@ class Hearing:
 
     def _glance(self, edges: list[Edge]) -> None:
         """Windows end where they end: a short first syllable cut in two by that shows in the audio up to now."""
-        if self.speaking or self._since_hint is not None or not self._windows:
+        if self.speaking or not self._hint.wanted or not self._windows:
             return
         samples, level = _samples(self._newest)
         if len(samples) < GLANCE_SAMPLES or level < max(self._peak * self._fade, self._level * _RISE):
             return
         gain = self._gain(max(self._loud, level))
         if self._judge.glance(samples * gain) >= self.tuning.hint_probability:
-            self._since_hint = 0
+            self._hint.give()
             edges.append(SpeechHint(self.position - _WINDOW_BYTES))
 
     def _gain(self, loud: float) -> np.float32:
@@ -214,7 +217,7 @@ class Hearing:
         voiced = sum(self._recent)
         if voiced * WINDOW_MS < self.tuning.start_ms:
             return self._may_hint(probability)
-        self._since_hint = None
+        self._hint.reset()
         since_first = len(self._recent) - list(self._recent).index(True)
         self.speaking = True
         self._speech_windows = voiced
@@ -224,16 +227,12 @@ class Hearing:
 
     def _may_hint(self, probability: float) -> SpeechHint | HintOver | None:
         likely = probability >= self.tuning.hint_probability and not self._faded
-        if self._since_hint is None:
-            if not likely:
-                return None
-            self._since_hint = 0
-            return SpeechHint(self._judged - _WINDOW_BYTES)
-        self._since_hint = 0 if likely else self._since_hint + 1
-        if self._since_hint * WINDOW_MS < self.tuning.start_within_ms:
+        if self._hint.ends(likely):
+            return HintOver()
+        if not likely or not self._hint.wanted:
             return None
-        self._since_hint = None
-        return HintOver()
+        self._hint.give()
+        return SpeechHint(self._judged - _WINDOW_BYTES)
 
     def _go_on(self, probability: float) -> SpeechEnd | None:
         if probability >= self.tuning.keep_probability:

@@ -108,6 +108,25 @@ def test_a_hint_is_taken_back_even_if_the_line_has_fallen_silent_meanwhile() -> 
     assert [type(edge) for edge in edges] == [SpeechHint, HintOver] * 2
 
 
+class Murmuring(LoudnessJudge):
+    """A judge to whom everything loud may be speech, and nothing is."""
+
+    def probability(self, window: NDArray[np.float32]) -> float:
+        return 0.3 * super().probability(window)
+
+    glance = probability
+
+
+def test_a_murmur_that_never_becomes_speech_holds_nobody_for_long() -> None:
+    ear, edges = hearing(Murmuring()), []
+
+    for at in range(0, len(sound := quiet(0.5) + tone(5.0) + quiet(0.5) + tone(0.02) + quiet(1.0)), FRAME_BYTES):
+        edges += [(type(edge), seconds(ear.position)) for edge in ear.feed(sound[at : at + FRAME_BYTES])]
+
+    assert [kind for kind, _ in edges] == [SpeechHint, HintOver] * 2
+    assert edges[1][1] - edges[0][1] == pytest.approx(0.32, abs=0.04)
+
+
 def test_a_memory_of_speech_is_no_speech() -> None:
     edges = hearing(Lingering()).feed(quiet(1.0) + tone(0.5) + quiet(1.0))
 
