@@ -27,7 +27,7 @@ BUSY = Row(
     confidence=0.8,
 )
 ABSENT = Row(A.CALL_LATER, these(C.ABSENT, C.DELAY), unless=CANCELLING | WANTING, confidence=0.8)
-REPEAT = Row(A.REPEAT_INFO, these(C.REPEAT), confidence=0.9)
+REPEAT = Row(A.REPEAT_INFO, these(C.REPEAT), unless=these(C.DOUBT, C.HYPOTHESIS), confidence=0.9)
 #: A question with a word of the shop's business in it.
 TOPICAL = Row(
     A.REPEAT_INFO,

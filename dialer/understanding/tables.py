@@ -92,6 +92,7 @@ _CONFIRM_ORDER = (
         also=these(C.AWAY),
         unless=NO_CANCEL - these(C.AWAY) | these(C.OPEN_TAIL),
         residue=0,
+        told=True,
     ),
     Row(
         A.CANCEL, these(C.CANCEL), also=these(C.DENY), unless=NO_CANCEL - these(C.DENY) | these(C.OPEN_TAIL), residue=0

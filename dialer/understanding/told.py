@@ -23,7 +23,7 @@ _CANCELS = frozenset({Cue.CANCEL, Cue.CANCEL_ORDER, Cue.REFUSE, Cue.CHANGED_MIND
 _DECIDES = _CANCELS | {Cue.CONFIRM, Cue.CONFIRM_PLEASE, Cue.ACCEPT}
 _AGREES = frozenset({Cue.RIGHT, Cue.ADDRESS_SAME})
 _PREPOSITIONS = frozenset("в во на по с со к ко у от из за для о об про при до".split())
-_PRONOUNS = frozenset("мой наш свой этот тот такой весь все самый".split())
+_PRONOUNS = frozenset("мой наш свой этот тот такой весь все самый сам".split())
 _VERBS = frozenset({"mine", "past", "verb"})
 _ORDERED = "@order_did"
 _OURS = frozenset({"мне", "нам", "меня", "нас"})
@@ -163,7 +163,7 @@ class _Story:
         """Whether a noun is none that a phrase explains, nor the order, nor a time, nor "этот"."""
         token = self._tokens[place]
         named = not token.form.startswith(TIMES) and token.lemmas.isdisjoint(_ORDER | _PRONOUNS)
-        return named and place not in self._known
+        return named and not token.soft and place not in self._known
 
     def _object(self, places: Iterable[int]) -> bool:
         """Whether the first word that carries meaning may be an object; a preposition before it makes it none."""
@@ -171,7 +171,7 @@ class _Story:
             kinds = self._parts[place]
             if self._tokens[place].soft and "noun" not in kinds:
                 continue
-            given = "oblique" in kinds and "@kin" in self._tokens[place].symbols
+            given = bool(kinds & {"oblique", "subject"}) and "@kin" in self._tokens[place].symbols
             given = given or [token.form for token in self._tokens[max(0, place - 2) : place]] in _HAVING
             return "inf" in kinds or (place in self._nouns and "object" in kinds and not given)
         return False
