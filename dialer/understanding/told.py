@@ -30,8 +30,8 @@ _OURS = frozenset({"мне", "нам", "меня", "нас"})
 _HAVING = (["у", "меня"], ["у", "нас"])
 _YOU = frozenset({"вы", "ты", "вас", "тебя"})
 _OTHERS = frozenset("вы ты он она они оно кто".split())
-#: What the order is called; whatever is said of it is said of the order.
-_ORDER = frozenset("заказ посылка товар".split())
+#: What the order is called (whatever is said of it is said of the order), and thanks.
+_ORDER = frozenset("заказ посылка товар спасибо".split())
 
 
 def told(tokens: Sequence[Token], found: Sequence[Found[Cue]], left: Sequence[int], parts: Parts) -> bool:
@@ -163,7 +163,7 @@ class _Story:
         """Whether a noun is none that a phrase explains, nor the order, nor a time, nor "этот"."""
         token = self._tokens[place]
         named = not token.form.startswith(TIMES) and token.lemmas.isdisjoint(_ORDER | _PRONOUNS)
-        return named and not token.soft and place not in self._known
+        return named and place not in self._known
 
     def _object(self, places: Iterable[int]) -> bool:
         """Whether the first word that carries meaning may be an object; a preposition before it makes it none."""
