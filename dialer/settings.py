@@ -25,9 +25,14 @@ from dialer.errors import ConfigError
 
 
 def config_dir() -> Path:
-    """The folder that ops edit: `DIALER_CONFIG_DIR`, else `config/` of the source tree, else the wheel's copy."""
+    """The folder that ops edit: `DIALER_CONFIG_DIR`, else `config/` of the source tree, else the wheel's copy.
+
+    Raises ConfigError for a `DIALER_CONFIG_DIR` that is not there.
+    """
     named = os.environ.get("DIALER_CONFIG_DIR")
     if named:
+        if not Path(named).is_dir():
+            raise ConfigError(f"DIALER_CONFIG_DIR: there is no folder {named}")
         return Path(named)
     package = Path(__file__).resolve().parent
     source_tree = package.parent / "config"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +14,8 @@ import click
 from rich import box
 from rich.table import Table
 
-from dialer.settings import settings
+from dialer.errors import ConfigError
+from dialer.settings import ApiSettings, settings
 
 if TYPE_CHECKING:
     from dialer.ledger.store import Ledger
@@ -67,6 +70,16 @@ def with_ledger(work: Callable[[Ledger], Coroutine[Any, Any, T]]) -> T:
             return await work(ledger)
 
     return asyncio.run(run())
+
+
+def demand_free_port(api: ApiSettings) -> None:
+    """Raises ConfigError when the API could not listen at its address."""
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    try:
+        socket.create_server((api.host, api.port), family=family).close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ConfigError(f"{api.host}:{api.port}: {reason}; set DIALER_API__HOST or DIALER_API__PORT") from error
 
 
 def print_json(value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from pydantic import SecretStr
 
-from dialer.cli._common import opened_ledger
+from dialer.cli._common import demand_free_port, opened_ledger
 from dialer.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def command(*, host: str | None, port: int | None) -> None:
     config = settings()
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     config = config.model_copy(update={"api": config.api.model_copy(update=given)})
+    demand_free_port(config.api)
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(_with_token(config)))
 

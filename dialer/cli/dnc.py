@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -67,7 +68,7 @@ def remove_command(*, phone: str, as_json: bool) -> None:
 def import_command(*, file: BinaryIO, reason: str, as_json: bool) -> None:
     """Put the numbers of FILE (one per line, - for standard input) on the list; bad lines are named and passed over.
 
-    Of a table the first column is read; a first line without any digit is its heading.
+    Of a table the first column is read; a first line without any digit is its heading. Exit code 1 if no line is good.
     """
     good: list[str] = []
     bad: list[dict[str, object]] = []
@@ -79,10 +80,11 @@ def import_command(*, file: BinaryIO, reason: str, as_json: bool) -> None:
     added = with_ledger(lambda ledger: _add(ledger, good, reason)) if good else 0
     if as_json:
         print_json({"added": added, "known": len(good) - added, "rejected": bad})
-        return
-    click.echo(f"{added} added, {len(good) - added} were there already, {len(bad)} rejected")
-    for reject in bad:
-        click.echo(f"line {reject['line']}: {reject['reason']}", err=True)
+    else:
+        click.echo(f"{added} added, {len(good) - added} were there already, {len(bad)} rejected")
+        for reject in bad:
+            click.echo(f"line {reject['line']}: {reject['reason']}", err=True)
+    sys.exit(1 if bad and not good else 0)
 
 
 @command.command("list")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from dialer.cli._common import demand_free_port
 from dialer.errors import ConflictError, DialerError
 from dialer.settings import settings
 
@@ -48,6 +49,7 @@ def command(*, lines: int, api: bool, simulate: bool) -> None:
     (30 s, 2 min, 4 min); everything else is as in earnest, the calling window too.
     """
     from dialer.demo.processes import Processes
+    from dialer.embedded.children import make_folder
     from dialer.telemetry import configure_logging
 
     config = settings()
@@ -55,9 +57,11 @@ def command(*, lines: int, api: bool, simulate: bool) -> None:
     if simulate:
         _refuse_earnest(config)
     folder = config.home / "up"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with ExitStack() as stack, _stop_signals() as stop:
         stack.enter_context(_alone(folder))
+        if api:
+            demand_free_port(config.api)
         env = _services(config, stack)
         if api:
             env |= _token(config, folder)

@@ -50,6 +50,14 @@ def wait_until(ready: Callable[[], bool], timeout_s: float) -> bool:
     return True
 
 
+def make_folder(folder: Path) -> None:
+    """Raises EmbeddedError where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(f"{folder} cannot be made ({error.strerror}): set DIALER_HOME to another place") from error
+
+
 class EmbeddedServer(ABC):
     """One server in one folder. `start` and `stop` block (under a second as a rule) and may be repeated."""
 
@@ -89,7 +97,7 @@ class EmbeddedServer(ABC):
 
         Raises EmbeddedError with the server's own last words.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with self._exclusive():
             if self._users_lock is None:
                 self._users_lock = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)

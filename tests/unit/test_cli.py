@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from dialer.cli import COMMANDS, cli, main
+from dialer.settings import settings
 
 #: Commands that run in the foreground, write files, or print for programs anyway (JSON lines, a shell's script).
 NO_JSON = {"api", "up", "demo", "chaos", "migrate", "understand", "completion"}
@@ -74,6 +76,38 @@ def test_a_slip_is_answered_with_one_line(
     assert said.err.startswith("dialer: ")
     assert told in said.err
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "value", "told"),
+    [
+        ("campaign list", "DIALER_CONFIG_DIR", "/nowhere/at/all", "DIALER_CONFIG_DIR: there is no folder"),
+        ("campaign list", "DIALER_HOME", "/dev/null/home", "set DIALER_HOME to another place"),
+        ("api", "DIALER_API__PORT", "taken", "set DIALER_API__HOST or DIALER_API__PORT"),
+    ],
+)
+def test_a_wrong_surrounding_is_one_line_too(
+    words: str,
+    variable: str,
+    value: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(sys, "argv", ["dialer", *words.split()])
+        monkeypatch.setenv(variable, str(taken.getsockname()[1]) if value == "taken" else value)
+        monkeypatch.delenv("DIALER_DATABASE_URL", raising=False)
+        settings.cache_clear()
+        # When
+        with pytest.raises(SystemExit) as ended:
+            main()
+    settings.cache_clear()
+    # Then
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told in said
+    assert said.count("\n") == 1
 
 
 def test_help_lists_every_command_and_imports_none() -> None:
