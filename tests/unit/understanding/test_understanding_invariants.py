@@ -82,6 +82,20 @@ STORIES = """
     {} я уже на пенсии живу с внуками
     я сейчас на огороде копаюсь {}
 """
+#: Stories in which another thing is cancelled or confirmed.
+OTHER_THINGS = """
+    {} выбрал отмените
+    отмените {} я заболел
+    я заболел отмените {}
+    я заболел {} отмените
+    отмените пожалуйста {} муж приболел
+    мне поставили {} отмените
+    {} я случайно добавил отмените
+    жена приболела отменяю {}
+    подтверждаю {} я пришёл
+    я дома сижу {} подтверждаю
+"""
+CHOSEN = "фильм песню будильник парковку консультацию ужин поездку сделку ставку решение игру гравировку упаковку диван"
 TELLERS = "сосед,начальник,в кино герой,голос в трубке,по радио диктор,муж из ванной"
 TELLING = "сказал крикнул пробурчал прошептал рявкнул пропел заявил орёт бубнит повторяет"
 
@@ -161,9 +175,9 @@ def test_what_others_say_of_a_decision_is_none(decision: str) -> None:
     assert [text for text in said if action(text) in DECISIONS] == []
 
 
-@pytest.mark.parametrize("verb", ["выбрал", "добавила", "заказывал", "поставил случайно"])
-def test_a_story_of_another_thing_cancels_no_order(verb: str) -> None:
-    said = [text for noun in STRANGE.split() for text in (f"{noun} {verb} отмените", f"отмените {noun} {verb}")]
+@pytest.mark.parametrize("frame", [line.strip() for line in OTHER_THINGS.strip().splitlines()])
+def test_a_story_of_another_thing_decides_no_order(frame: str) -> None:
+    said = [frame.format(noun) for noun in (*STRANGE.split(), *CHOSEN.split())]
 
     assert [text for text in said if action(text) in DECISIONS] == []
 
