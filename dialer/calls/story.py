@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -68,8 +68,9 @@ async def _hand_back(ports: CallPorts, attempt_id: str) -> None:
 
 
 async def _tell(ports: CallPorts, job: AttemptJob) -> None:
+    began = ports.clock()
     skip = await _settled_in_shop(ports, job)
-    if skip is not None or ports.draining:
+    if skip is not None or ports.draining or not _may_still_call(job, ports.clock() - began):
         await settle(ports, job, Outcome(Disposition.NOT_DIALED), step=skip)
         return
     outcome, artifacts = await _call(ports, job)
@@ -99,6 +100,11 @@ async def _settled_in_shop(ports: CallPorts, job: AttemptJob) -> Skip | None:
         return None
     status = str(record.get("status", "")).lower() if record else ""
     return Skip(f"settled in the shop: {status}") if status in SETTLED_IN_SHOP else None
+
+
+def _may_still_call(job: AttemptJob, passed_s: float) -> bool:
+    """The window was open at the claim; a shop that is slow to answer may have outlasted it."""
+    return job.campaign.plan.window.is_open(job.claimed_at + timedelta(seconds=passed_s), job.order.timezone)
 
 
 async def _call(ports: CallPorts, job: AttemptJob) -> tuple[Outcome, dict[str, Any]]:
@@ -146,7 +152,8 @@ async def _talk(ports: CallPorts, job: AttemptJob, session: Session) -> tuple[Ou
         marking.cancel()
         raise
     await marking
-    return talk.outcome, keep(ports, job, talk)
+    # A slow disk must not hold up the frames of the other calls.
+    return talk.outcome, await asyncio.to_thread(keep, ports, job, talk)
 
 
 async def _mark_talking(ports: CallPorts, job: AttemptJob) -> None:

@@ -34,18 +34,25 @@ def database_url(*, interactive: bool = True) -> Iterator[str]:
     Raises EmbeddedError, LedgerError.
     """
     from dialer.ledger.store import migrate
+
+    with unmigrated_url(interactive=interactive) as url:
+        migrate(url)
+        yield url
+
+
+@contextmanager
+def unmigrated_url(*, interactive: bool = True) -> Iterator[str]:
+    """The same database as it is. Raises EmbeddedError."""
     from dialer.telemetry import configure_logging
 
     config = settings()
     configure_logging(config, interactive=interactive)
     if config.database_url:
-        migrate(config.database_url)
         yield config.database_url
         return
     from dialer.embedded.postgres import EmbeddedPostgres
 
     with EmbeddedPostgres(config.home / "postgres") as server:
-        migrate(server.url)
         yield server.url
 
 

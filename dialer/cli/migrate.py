@@ -11,7 +11,8 @@ def command() -> None:
 
     Safe while workers run: migrations only add. Exit code 2 when the database cannot be reached.
     """
-    from dialer.cli._common import database_url
+    from dialer.cli._common import unmigrated_url
+    from dialer.ledger.store import migrate
 
-    with database_url():
-        click.echo("the database is up to date")
+    with unmigrated_url() as url:
+        click.echo("the database has this release's tables now" if migrate(url) else "the database is up to date")

@@ -126,7 +126,10 @@ class CampaignJob:
 
 @dataclass(frozen=True, slots=True)
 class AttemptJob:
-    """A claimed attempt: all that a worker needs for the call. `number` counts from 1 and includes this attempt."""
+    """A claimed attempt: all that a worker needs for the call. `number` counts from 1 and includes this attempt.
+
+    `claimed_at` is the ledger's time.
+    """
 
     attempt_id: str
     order_pk: int
@@ -134,6 +137,7 @@ class AttemptJob:
     campaign: CampaignJob
     number: int
     node: str
+    claimed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ async def claim_attempts(
         plan = plan_from_json(row["name"], row["plan"])
         step = _what_forbids(row, plan, now, daily_cap)
         if step is None:
-            jobs[row["attempt_id"]] = _job(row, plan)
+            jobs[row["attempt_id"]] = _job(row, plan, now)
         else:
             instead.append(Ending(row["attempt_id"], Outcome(Disposition.NOT_DIALED), step))
     if instead:
@@ -190,7 +194,7 @@ async def claim_attempt(
     return (await claim_attempts(tx, [attempt_id], worker, now, lease_s, **options)).get(attempt_id)
 
 
-def _job(row: RowMapping, plan: CampaignPlan) -> AttemptJob:
+def _job(row: RowMapping, plan: CampaignPlan, now: datetime) -> AttemptJob:
     return AttemptJob(
         attempt_id=row["attempt_id"],
         order_pk=row["order_pk"],
@@ -198,6 +202,7 @@ def _job(row: RowMapping, plan: CampaignPlan) -> AttemptJob:
         campaign=CampaignJob(row["campaign_id"], row["name"], plan),
         number=row["number"],
         node=row["node"],
+        claimed_at=now,
     )
 
 

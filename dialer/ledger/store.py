@@ -150,14 +150,16 @@ async def database_uptime_s(tx: AsyncConnection) -> float:
     return float((await tx.execute(age)).scalar_one())
 
 
-def migrate(database_url: str) -> None:
+def migrate(database_url: str) -> bool:
     """Bring the database to this version's tables, with workers at work in it: all in one transaction, or nothing.
 
-    Several processes may call it at once; one works, others wait. Raises LedgerError, ConfigError.
+    Several processes may call it at once; one works, others wait. Returns whether anything had to be done. Raises
+    LedgerError, ConfigError.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -168,9 +170,11 @@ def migrate(database_url: str) -> None:
             connection.commit()
             try:
                 connection.execute(text(_MIGRATION_PATIENCE))
+                before = MigrationContext.configure(connection).get_current_revision()
                 connection.commit()
                 config.attributes["connection"] = connection
                 _patiently(lambda: command.upgrade(config, "head"), connection.rollback)
+                return before != MigrationContext.configure(connection).get_current_revision()
             finally:
                 connection.rollback()
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})

@@ -75,9 +75,9 @@ class OneCall:
 
 
 @asynccontextmanager
-async def one_call(ledger: Ledger, home: Path, callee: Callee) -> AsyncIterator[OneCall]:
+async def one_call(ledger: Ledger, home: Path, callee: Callee, **plan: Any) -> AsyncIterator[OneCall]:
     """Everything but the message: see `OneCall.release` and `OneCall.run`."""
-    campaign = await make_campaign(ledger, [make_order()], script="chaos")
+    campaign = await make_campaign(ledger, [make_order()], script="chaos", **plan)
     async with SimulatedPbx(lambda _number: callee) as pbx:
         ari = AriSettings(url=pbx.ari_url, username=pbx.username, password=pbx.password)
         settings = Settings(home=home, ari=ari, calls=CallSettings(lease_s=LEASE_S))

@@ -158,6 +158,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "order": ("Заказ", "Order"),
     "phone": ("Телефон", "Phone"),
     "amount": ("Сумма", "Amount"),
+    "planned_for": ("Доставка", "Delivery"),
     "state": ("Состояние", "State"),
     "result": ("Итог", "Result"),
     "calls": ("Звонки", "Calls"),

@@ -44,7 +44,8 @@ def test_migrations_make_the_tables_that_the_code_describes(database_server: Dat
         metadata.create_all(engine)
         engine.dispose()
 
-        migrate(migrated)
+        assert migrate(migrated)
+        assert not migrate(migrated)
 
         assert _schema(migrated) == _schema(described)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from dialer import campaigns
 from dialer.calls.leases import keep_leases
 from dialer.chaos.judge import ACKNOWLEDGEMENT_S
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Disposition
+from dialer.domain.policy import CallingWindow
 from dialer.ledger import dnc, outbox
 from dialer.ledger.orders import attempts_of
 from dialer.ledger.store import Ledger
@@ -34,6 +37,26 @@ async def test_a_worker_that_slept_through_its_lease_rings_nobody(ledger: Ledger
         order = await call.order()
         assert call.pbx.calls == []
         assert call.pbx.live_channels == []
+        assert (order.state, order.attempts, order.disposition) == (OrderState.WAITING, 0, Disposition.NOT_DIALED)
+
+
+async def test_a_shop_that_answers_after_closing_time_lets_nobody_ring(ledger: Ledger, tmp_path: Path) -> None:
+    # Given a window that closes within the half minute, in a time zone where it is about noon
+    now = datetime.now(UTC)
+    zone = f"Etc/GMT{now.hour - 12:+d}"
+    closing = (now.astimezone(ZoneInfo(zone)) + timedelta(seconds=20)).time()
+    window = CallingWindow(start=time(0, 0), end=closing, timezone=zone)
+    async with one_call(ledger, tmp_path, rings_forever, window=window) as call:
+
+        async def slowly() -> None:
+            call.clock[0] += 25.0
+
+        call.shop.ask = slowly
+        # When
+        await call.run(await call.release())
+        # Then the order has lost nothing, and waits for tomorrow
+        order = await call.order()
+        assert call.pbx.calls == []
         assert (order.state, order.attempts, order.disposition) == (OrderState.WAITING, 0, Disposition.NOT_DIALED)
 
 

@@ -273,6 +273,7 @@ async def test_an_order_is_found_by_its_number_in_any_campaign(ledger: Ledger, s
     never = await stranger.get(f"/board/orders?order={EVIL}")
 
     assert once.headers["Location"] == "/board/orders/1"
+    assert "25.11.2026, 10:00-14:00" in (await stranger.get("/board/orders/1")).text
     assert twice.text.count('href="/board/orders/') == 2
     assert EVIL not in twice.text
     assert EVIL not in never.text
