@@ -27,6 +27,7 @@ LINES = 2000
 #: Until rates are steady.
 RAMP_S = 3.0
 NAMES = ("calls", "batch", "beat")
+_PARTS = {"broker": "Redis, by that ladder", "calls": "call worker, meanwhile", "batch": "batch worker, meanwhile"}
 _WAIT = """
     UPDATE orders SET state = 'waiting', attempts = 1, disposition = 'busy',
         due_at = now() + interval '1 hour' + id %% 10000 * interval '1 second'
@@ -154,9 +155,10 @@ def figures(found: dict[str, Any], given: argparse.Namespace) -> list[Figure]:
         Figure(
             "waiting_over_small", waiting / small, "x", f"{given.waiting:,} of them wait on the ladder", ">= 0.85", True
         ),
-        Figure("broker_growth", grown["broker"], "MB", f"Redis, by that ladder; {last['broker']:.1f} MB in all", "0"),
-        Figure("calls_growth", grown["calls"], "MB", f"call worker, meanwhile; {last['calls']:.0f} MB in all"),
-        Figure("batch_growth", grown["batch"], "MB", f"batch worker, meanwhile; {last['batch']:.0f} MB in all"),
+        *(
+            Figure(f"{name}_growth", grown[name], "MB", f"{part}; {last[name]:.1f} MB in all", "0", slack=1.0)
+            for name, part in _PARTS.items()
+        ),
     ]
 
 

@@ -26,7 +26,10 @@ NOISE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number. Ratios are what is compared between runs: other figures depend on the machine."""
+    """One measured number. Ratios are what is compared between runs: other figures depend on the machine.
+
+    `slack`: what it may differ by from run to run though it is near zero, in its own unit.
+    """
 
     name: str
     value: float
@@ -34,6 +37,7 @@ class Figure:
     what: str
     target: str = ""
     higher_is_better: bool = False
+    slack: float = 0.0
 
 
 def machine() -> dict[str, Any]:
@@ -73,7 +77,7 @@ def regressions(run: dict[str, Any], before: dict[str, Any] | None) -> Iterable[
         if not old:
             continue
         change = (one["value"] - old) / abs(old)
-        if (-change if one["higher_is_better"] else change) > NOISE:
+        if abs(one["value"] - old) > one["slack"] and (-change if one["higher_is_better"] else change) > NOISE:
             print_unit = f"{one['value']:.3g} {one['unit']}, committed {old:.3g}"
             yield f"REGRESSION {one['name']}: {print_unit} ({change:+.0%})"
 

@@ -114,6 +114,7 @@ def measure(given: argparse.Namespace) -> list[Figure]:
             "%",
             f"{held['rate']:.2f} calls/s released of {FLEET_CALLS_PER_SECOND:.0f} allowed, {given.orders:,} orders",
             "<= 2",
+            slack=0.5,
         ),
         Figure(
             "fleet_most_lines", held["most"], "lines", f"most at any moment; {FLEET_LINES} allowed", f"= {FLEET_LINES}"
