@@ -69,7 +69,7 @@ _SETTLE = text(
         GROUP BY day, phone
         ON CONFLICT (day, phone) DO UPDATE SET dials = p.dials + excluded.dials
     ), forbidden AS (
-        INSERT INTO do_not_call (phone, reason, added_at) SELECT phone, 'asked on the phone', :now FROM moved
+        INSERT INTO do_not_call (phone, reason, added_at) SELECT phone, 'asked in a call', :now FROM moved
         WHERE forbids ON CONFLICT (phone) DO NOTHING
     ), mended AS (
         UPDATE trunks t SET failures = 0, paused_until = NULL FROM moved
