@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from dialer.errors import AriError
+from dialer.errors import AriError, AriUnavailableError
 from dialer.telephony.ari import AriClient
 from dialer.telephony.audio_choice import AudioDoor
 from dialer.telephony.audio_port import Audio, AudioHandlers
@@ -73,6 +73,7 @@ class AsteriskPhone:
         self._unheard = 0
         self._spoken = asyncio.Event()
         self._spoken.set()
+        self._ended = False
 
     async def ringing(self) -> None:
         await self._ari.ring(self._channel_id)
@@ -86,10 +87,10 @@ class AsteriskPhone:
         await self._connect()
 
     async def reject(self, cause: int) -> None:
-        await self._ari.refuse(self._channel_id, cause)
+        await self._end(cause)
 
     async def hangup(self) -> None:
-        await self._ari.refuse(self._channel_id, 16)
+        await self._end(16)
 
     async def send_digit(self, digit: str) -> None:
         await self._ari.send_digit(self._channel_id, digit)
@@ -104,7 +105,7 @@ class AsteriskPhone:
 
     async def close(self) -> None:
         """End the channel and everything that was made for it; safe on every path."""
-        await self._ari.refuse(self._channel_id, 16)
+        await self._end(16)
         if self._speaker is not None:
             self._speaker.cancel()
             await asyncio.wait([self._speaker])
@@ -112,6 +113,17 @@ class AsteriskPhone:
             await self._media.close()
         await self._ari.hangup(self._media_id)
         await self._ari.destroy_bridge(self._bridge_id)
+
+    async def _end(self, cause: int) -> None:
+        """The first cause counts: Asterisk would answer a call that is just ending with the second one."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            await self._ari.refuse(self._channel_id, cause)
+        except AriUnavailableError:
+            self._ended = False
+            raise
 
     async def _connect(self) -> None:
         """Give the channel an ear and a mouth, once."""
