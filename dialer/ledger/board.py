@@ -129,16 +129,18 @@ _PACE = text(
     GROUP BY minutes_ago
     """
 )
-_REPLY_TIMES = text(
-    """
+_REPLY_TIMES = """
     SELECT stage.key AS stage, count(*) AS turns,
         percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(turn.value AS double precision)) AS p50_ms,
         percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(turn.value AS double precision)) AS p95_ms
     FROM attempts, jsonb_each(artifacts -> 'latency_ms') AS stage, jsonb_array_elements_text(stage.value) AS turn
-    WHERE campaign_id = :campaign AND ended_at > CAST(:now AS timestamptz) - make_interval(mins => :minutes)
-        AND jsonb_typeof(artifacts -> 'latency_ms') = 'object'
+    WHERE campaign_id = :campaign AND jsonb_typeof(artifacts -> 'latency_ms') = 'object' {}
     GROUP BY stage.key ORDER BY array_position(ARRAY['reply', 'end_pause'], stage.key), stage.key
     """
+#: How long the stages of a reply took, in the order in which they are read: in the whole campaign, and of late.
+REPLY_TIMES = text(_REPLY_TIMES.format(""))
+_LATE_REPLY_TIMES = text(
+    _REPLY_TIMES.format("AND ended_at > CAST(:now AS timestamptz) - make_interval(mins => :minutes)")
 )
 
 
@@ -160,5 +162,5 @@ async def pace(tx: AsyncConnection, campaign_id: int, now: datetime, minutes: in
 
 async def reply_times(tx: AsyncConnection, campaign_id: int, now: datetime, minutes: int = 15) -> list[ReplyTimes]:
     """How quick hearing, understanding and speaking have been in the last `minutes`."""
-    rows = await tx.execute(_REPLY_TIMES, {"campaign": campaign_id, "now": now, "minutes": minutes})
+    rows = await tx.execute(_LATE_REPLY_TIMES, {"campaign": campaign_id, "now": now, "minutes": minutes})
     return [ReplyTimes(row.stage, row.turns, row.p50_ms, row.p95_ms) for row in rows]

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialer.domain.order import OrderState
 from dialer.domain.outcome import Decision, Disposition
+from dialer.ledger.board import REPLY_TIMES
 from dialer.ledger.campaigns import get_campaign, unknown_campaign
 from dialer.reporting.model import DueRetry, FunnelStep, Latency, Report
 
@@ -68,16 +69,6 @@ _SOURCES = text(
     GROUP BY source.key ORDER BY n DESC, source.key
     """
 )
-_LATENCY = text(
-    """
-    SELECT stage.key, count(*) AS turns,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(turn.value AS double precision)) AS p50,
-        percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(turn.value AS double precision)) AS p95
-    FROM attempts, jsonb_each(artifacts -> 'latency_ms') AS stage, jsonb_array_elements_text(stage.value) AS turn
-    WHERE campaign_id = :campaign AND jsonb_typeof(artifacts -> 'latency_ms') = 'object'
-    GROUP BY stage.key ORDER BY array_position(ARRAY['reply', 'end_pause'], stage.key), stage.key
-    """
-)
 
 
 async def ask_report(tx: AsyncConnection, campaign_name: str, now: datetime) -> Report:
@@ -108,8 +99,8 @@ async def ask_report(tx: AsyncConnection, campaign_name: str, now: datetime) -> 
         retries=[DueRetry(**row) for row in await _all(tx, _RETRIES, values | {"count": NEXT_RETRIES})],
         sources={row["key"]: row["n"] for row in await _all(tx, _SOURCES, values)},
         latency={
-            row["key"]: Latency(row["turns"], round(row["p50"], 1), round(row["p95"], 1))
-            for row in await _all(tx, _LATENCY, values)
+            row["stage"]: Latency(row["turns"], round(row["p50_ms"], 1), round(row["p95_ms"], 1))
+            for row in await _all(tx, REPLY_TIMES, values)
         },
         cost_rub=None if talk["cost_rub"] is None else round(talk["cost_rub"], 2),
     )
